@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: MIT
+/* The client: applies a stream's frames to the page.
+ *
+ *     <script type="module" src="…/djust-stream.js" data-url="/ws/chat/"></script>
+ *
+ * connects by itself; a module that wants to talk to the server says
+ *
+ *     import { connect } from "…/djust-stream.js";
+ *     const page = connect("/ws/chat/");                  // the same connection, when there is one
+ *     page.send({ type: "ask", text: "Why is the sky blue?" });
+ *
+ * The laws: ops take effect in order, and a frame in one go. A text node that grows stays the same node,
+ * so a selection in it survives. Only `html` becomes markup; a name or a text never does. No frame throws.
+ *
+ * Events bubble from the element an op changed: stream:start text update prune remove error done, as djust's;
+ * stream:block from each child of a stream's element that is settled (and again, should it change after all);
+ * stream:gap when frames are missing. On the document: stream:open close reconnect, and stream:message with
+ * whatever the server sent that is no frame. Wire: tests/spec/wire.md. Checked by: tests/test_client.py. */
+
+const NEAR_PX = 100;
+const PARSER_TEXT_MAX = 65536; // Chromium's HTML parser cuts text nodes there
+const PLAIN = /^[^<&\r\0]*$/; // HTML that is its own text
+const INLINE = new Set(["a", "br", "code", "del", "em", "img", "input", "span", "strong", "sub", "sup"]); // Markdown's
+
+/** What the page tells. An attribute `data-stream-say-start` (-done, -stopped) on or around the element wins. */
+export const texts = {
+  start: "Answer is being written",
+  done: "Answer complete",
+  stopped: "Answer stopped",
+  error: "Something went wrong",
+  lost: "Connection lost",
+};
+
+/**
+ * @typedef {{op: string, target?: string, depth?: number, text?: string, mode?: string | null, html?: string,
+ *   error?: string, reason?: string, limit?: number, edge?: string, nodes?: number, units?: number,
+ *   loose?: number, path?: number[]}} Op
+ * @typedef {{stream: string, root: Element, grown: Set<Element>, follow: Set<Element>}} Turn  what a frame's ops
+ *   share: the element whose children are the blocks; elements that have new ones; elements to keep in view
+ * @typedef {{texts?: Partial<typeof texts>, root?: ParentNode, firstDelayMs?: number, lastDelayMs?: number}} Options
+ * @typedef {{send(message: object): void, stop(name: string): void, close(): void, socket: WebSocket}} Page
+ */
+
+/* ---- Ops, by wire name ---- */
+
+/** @type {Record<string, (el: Element, op: Op, turn: Turn) => void>} */
+export const ops = {
+  start(el, op, turn) {
+    activate(el, true);
+    say(el, "start");
+    emit(el, "start", { stream: turn.stream });
+  },
+
+  text(el, op, turn) {
+    const mode = op.mode ?? el.getAttribute("dj-stream-mode") ?? "append";
+    const text = (op.text ?? "").replaceAll("\0", "\ufffd");
+    write[Object.hasOwn(write, mode) ? mode : "append"](el, text);
+    activate(el, true);
+    if (mode !== "prepend") turn.follow.add(el);
+    emit(el, "text", { text, mode, stream: turn.stream });
+  },
+
+  append(el, { html = "" }, turn) {
+    if (PLAIN.test(html)) write.append(el, html);
+    else {
+      const more = parse(html);
+      const first = more.firstChild;
+      if (first instanceof Text && el.lastChild instanceof Text) {
+        el.lastChild.appendData(first.data);
+        first.remove();
+      }
+      el.append(more);
+    }
+    changed(el, "append", turn);
+    turn.follow.add(el);
+  },
+
+  prepend(el, { html = "" }, turn) {
+    const more = parse(html);
+    const last = more.lastChild;
+    if (last instanceof Text && el.firstChild instanceof Text) {
+      el.firstChild.insertData(0, last.data);
+      last.remove();
+    }
+    el.prepend(more);
+    changed(el, "prepend", turn);
+  },
+
+  replace(el, { html = "" }, turn) {
+    el.replaceChildren(parse(html));
+    changed(el, "replace", turn);
+    if (turn.root.hasAttribute("data-stream-active")) turn.follow.add(el);
+  },
+
+  delete(el, op, turn) {
+    emit(el, "remove", { stream: turn.stream }); // before: from an element that is gone nothing bubbles
+    el.remove();
+  },
+
+  prune(el, { limit = 0, edge }, turn) {
+    const keep = Math.max(0, limit);
+    const from = edge === "bottom" ? "bottom" : "top";
+    while (el.children.length > keep) (from === "top" ? el.firstElementChild : el.lastElementChild)?.remove();
+    emit(el, "prune", { limit: keep, edge: from, stream: turn.stream });
+  },
+
+  error(el, op, turn) {
+    const error = op.error || texts.error;
+    activate(el, false);
+    settle(turn.root, true, turn.stream);
+    clearError(el);
+    const alert = Object.assign(document.createElement("div"), { className: "dj-stream-error", textContent: error });
+    alert.setAttribute("role", "alert");
+    settled.add(alert);
+    el.append(alert);
+    el.setAttribute("data-stream-error", "true");
+    turn.follow.add(el);
+    emit(el, "error", { error, stream: turn.stream });
+  },
+
+  done(el, { reason }, turn) {
+    const told = el.hasAttribute("aria-busy");
+    activate(el, false);
+    settle(turn.root, true, turn.stream);
+    if (told) say(el, reason === "stopped" ? "stopped" : "done");
+    emit(el, "done", { stream: turn.stream, ...(reason && { reason }) });
+  },
+
+  cut(el, { nodes = 0, units = 0 }, turn) {
+    for (let n = nodes; n > 0; n--) el.lastChild?.remove();
+    const text = el.lastChild;
+    if (units && text instanceof Text) {
+      if (text.length > units) text.deleteData(text.length - units, units);
+      else text.remove();
+    }
+    changed(el, "cut", turn);
+  },
+
+  loose(el, { loose }, turn) {
+    for (const item of el.children) {
+      const box = checkbox(item);
+      for (const [first, ...more] of blocksOf(item)) {
+        const lead = box !== null && first.previousSibling === box; // "[ ] a": its space goes and comes with the <p>
+        if (loose && !isBlock(first)) {
+          const p = document.createElement("p");
+          if (el.hasAttribute("dir")) p.setAttribute("dir", "auto");
+          first.before(p);
+          p.append(first, ...more);
+          if (lead && first instanceof Text) first.data = first.data.trimStart();
+          if (!p.textContent && !p.firstElementChild) p.remove();
+        } else if (!loose && first instanceof HTMLParagraphElement) {
+          first.replaceWith(...(lead ? [" "] : []), ...first.childNodes);
+          item.normalize();
+        }
+      }
+    }
+    changed(el, "loose", turn);
+  },
+
+  patch(el, { path = [], html = "" }, turn) {
+    /** @type {ChildNode[] | undefined} */
+    let nodes = [el];
+    for (const index of path) nodes = nodes && isBlock(nodes[0]) ? blocksOf(nodes[0])[Math.max(0, index)] : undefined;
+    if (!nodes) return;
+    const [first] = nodes;
+    const content = parse(html);
+    if (isBlock(first)) first.replaceChildren(content);
+    else {
+      if (first.previousSibling instanceof HTMLInputElement) content.prepend(" ");
+      content.normalize();
+      first.before(content);
+      for (const node of nodes) node.remove();
+    }
+    changed(el, "patch", turn);
+  },
+};
+
+/** @type {Record<string, (el: Element, text: string) => void>} the modes of text */
+const write = {
+  append(el, text) {
+    if (el.lastChild instanceof Text) el.lastChild.appendData(text);
+    else if (text) el.append(text);
+  },
+  prepend(el, text) {
+    if (el.firstChild instanceof Text) el.firstChild.insertData(0, text);
+    else if (text) el.prepend(text);
+  },
+  replace(el, text) {
+    if (el.firstChild instanceof Text && el.firstChild === el.lastChild && text) el.firstChild.data = text;
+    else el.textContent = text;
+  },
+};
+
+/** @type {Record<string, (op: any[]) => Op | Op[]>} compact op -> op */
+const compact = {
+  start: () => ({ op: "start" }),
+  t: ([, ...pieces]) => pieces.map((text) => ({ op: "text", text })),
+  ta: ([, text]) => ({ op: "text", text, mode: "append" }),
+  tr: ([, text]) => ({ op: "text", text, mode: "replace" }),
+  tp: ([, text]) => ({ op: "text", text, mode: "prepend" }),
+  a: ([, html]) => ({ op: "append", html }),
+  p: ([, html]) => ({ op: "prepend", html }),
+  r: ([, html]) => ({ op: "replace", html }),
+  delete: ([, target]) => ({ op: "delete", target }),
+  prune: ([, limit, edge]) => ({ op: "prune", limit, edge }),
+  error: ([, error]) => ({ op: "error", error }),
+  done: ([, reason]) => ({ op: "done", reason }),
+  h: ([, depth, html]) => ({ op: "prepend", depth, html }),
+  x: ([, depth, nodes, units]) => ({ op: "cut", depth, nodes, units }),
+  l: ([, depth, loose]) => ({ op: "loose", depth, loose }),
+  "@": ([, path, html]) => ({ op: "patch", depth: 0, path, html }),
+};
+
+/** @param {any[]} list @returns {Op[]} */
+function expand(list) {
+  let target = "";
+  return list.flatMap((op) => {
+    const key = Array.isArray(op) ? op[0] : op;
+    if (typeof key === "number") return { op: "append", target, depth: key, html: op[1] };
+    if (key === "on") target = op[1];
+    if (key === "on") return [];
+    const known = Object.hasOwn(compact, key) ? compact[key](op) : { op: String(key) };
+    return [known].flat().map((op) => Object.assign({ target }, op));
+  });
+}
+
+/* ---- Frames ---- */
+
+const pageSeqs = new Map(); // stream -> its last seq, of frames that came by no connection of ours
+
+/** Apply one frame, in either form, as object or JSON text.
+ * @param {any} frame @param {ParentNode} [root] @param {Map<string, number>} [seqs] */
+export function applyFrame(frame, root = document, seqs = pageSeqs) {
+  const data = typeof frame === "string" ? readJson(frame) : frame;
+  const list = Array.isArray(data?.o) ? expand(data.o) : data?.ops;
+  if (!Array.isArray(list)) return console.warn("djust_stream: not a frame:", frame);
+  const stream = String(data.s ?? data.stream ?? "__default__");
+  const home = streamSelector(stream);
+  checkSeq(stream, data.n ?? data.seq, query(root, home) ?? document, seqs);
+
+  const targets = new Set(list.map((op) => op?.target || home));
+  const near = nearBottom([...targets].map((target) => query(root, target)));
+  /** @type {Turn} */
+  const turn = { stream, root: document.body, grown: new Set(), follow: new Set() };
+  for (const op of list) {
+    if (!Object.hasOwn(ops, op?.op)) console.warn("djust_stream: unknown op", op?.op);
+    else applyOp(op, query(root, op.target || home), turn);
+  }
+  keepInView(turn.follow, near);
+  const [first, ...more] = turn.grown;
+  for (const el of turn.grown) settle(el, false, stream);
+  if (first) pageWindow.djust?.reinitAfterDOMUpdate?.(more.length ? undefined : first);
+}
+
+/** @param {Op} op @param {Element | null} base @param {Turn} turn */
+function applyOp(op, base, turn) {
+  if (!base) return; // not on this page (any more): nothing to show, nobody to tell
+  if (!["error", "done", "delete", "prune"].includes(op.op)) clearError(base);
+  turn.root = op.depth === undefined ? (base.closest("[dj-stream]") ?? base) : base;
+  if (!roots.has(turn.root)) for (const child of turn.root.children) settled.add(child);
+  roots.add(turn.root);
+  /** @type {Element | null} */
+  let el = base;
+  for (let d = op.depth ?? 0; el && d > 0; d--) el = el.lastElementChild;
+  try {
+    if (stock && base.hasAttribute("dj-virtual")) stock({ ops: [{ ...op, target: op.target || streamSelector(turn.stream) }] });
+    else if (el) ops[op.op](el, op, turn);
+  } catch (error) {
+    console.error("djust_stream: op failed:", op, error);
+  }
+}
+
+/** A stream counts 1, 2, 3, …; 1 begins anew (another connection). A hole is told, and what came is shown.
+ * @param {string} stream @param {unknown} seq @param {EventTarget} el @param {Map<string, number>} seqs */
+function checkSeq(stream, seq, el, seqs) {
+  if (typeof seq !== "number") return;
+  const expected = (seqs.get(stream) ?? 0) + 1;
+  seqs.set(stream, seq);
+  if (seq <= expected) return;
+  console.warn(`djust_stream: frames ${expected} to ${seq - 1} are missing of stream`, stream);
+  emit(el, "gap", { stream, expected, seq });
+}
+
+/** @param {string} stream */
+const streamSelector = (stream) => `[dj-stream="${CSS.escape(stream)}"]`;
+
+/** @param {ParentNode} root @param {string} selector @returns {Element | null} */
+function query(root, selector) {
+  try {
+    return root.querySelector(selector);
+  } catch {
+    console.warn("djust_stream: not a selector:", selector);
+    return null;
+  }
+}
+
+/** @param {string} json */
+function readJson(json) {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+const template = document.createElement("template"); // inert: no script in it runs, no image loads
+
+/** @param {string} html */
+function parse(html) {
+  template.innerHTML = html;
+  if (html.length > PARSER_TEXT_MAX) template.content.normalize();
+  return template.content;
+}
+
+/** The checkbox of a task: it is the item's, not its text's. @param {Element} item */
+const checkbox = (item) => (item.firstChild instanceof HTMLInputElement ? item.firstChild : null);
+
+/** @param {Node} node @returns {node is Element} */
+const isBlock = (node) => node instanceof Element && !INLINE.has(node.localName);
+
+/** An element's blocks as Markdown has them: each block child, and each run of inline content between them,
+ * which is what the paragraph of a tight item is. @param {Element} el */
+function blocksOf(el) {
+  /** @type {ChildNode[][]} */
+  const blocks = [];
+  let inRun = false;
+  for (const node of [...el.childNodes].slice(checkbox(el) ? 1 : 0)) {
+    if (inRun && !isBlock(node)) blocks[blocks.length - 1].push(node);
+    else blocks.push([node]);
+    inRun = !isBlock(node);
+  }
+  return blocks;
+}
+
+/* ---- What an element says of its stream ---- */
+
+const settled = new WeakSet(); // blocks that were told, or were there before the first frame
+const roots = new WeakSet();
+
+/** @param {EventTarget} el @param {string} name @param {object} detail */
+function emit(el, name, detail) {
+  el.dispatchEvent(new CustomEvent(`stream:${name}`, { bubbles: true, detail }));
+}
+
+/** @param {Element} el @param {boolean} active */
+function activate(el, active) {
+  for (const name of ["data-stream-active", "aria-busy"])
+    if (active) el.setAttribute(name, "true");
+    else el.removeAttribute(name);
+}
+
+/** @param {Element} el */
+function clearError(el) {
+  if (!el.hasAttribute("data-stream-error")) return;
+  el.removeAttribute("data-stream-error");
+  el.querySelector(":scope > .dj-stream-error")?.remove();
+}
+
+/** @param {Element} el @param {string} op @param {Turn} turn */
+function changed(el, op, turn) {
+  const last = turn.root.lastElementChild;
+  if (last?.contains(el)) settled.delete(last);
+  turn.grown.add(turn.root);
+  emit(el, "update", { op, stream: turn.stream });
+}
+
+/** Tell of the blocks that will not change any more: those with a later sibling, or all.
+ * @param {Element} root @param {boolean} all @param {string} stream */
+function settle(root, all, stream) {
+  const blocks = [];
+  let el = all ? root.lastElementChild : root.lastElementChild?.previousElementSibling;
+  for (; el && !settled.has(el); el = el.previousElementSibling) blocks.push(el);
+  for (const block of blocks.reverse()) {
+    settled.add(block);
+    emit(block, "block", { stream });
+  }
+}
+
+/** @type {HTMLElement | undefined} */
+let announcer;
+
+/** The page's one live region. It has to be there before its text is. */
+function liveRegion() {
+  if (announcer?.isConnected) return announcer;
+  announcer = document.createElement("div");
+  announcer.className = "dj-stream-announcer";
+  announcer.setAttribute("role", "status");
+  const hidden = { position: "fixed", top: "0", width: "1px", height: "1px", overflow: "hidden", clipPath: "inset(50%)" };
+  Object.assign(announcer.style, hidden); // through the object model, which a strict CSP lets pass
+  (document.body ?? document.documentElement).append(announcer);
+  return announcer;
+}
+
+/** @param {Element} el @param {"start" | "done" | "stopped"} what */
+function say(el, what) {
+  const name = `data-stream-say-${what}`;
+  liveRegion().textContent = el.closest(`[${name}]`)?.getAttribute(name) ?? texts[what];
+}
+
+/* ---- Scrolling: near the end before the frame, at the end after it. Never animated ---- */
+
+/** The boxes around `el` that may scroll, nearest first, then the page. @param {Element} el */
+function scrollers(el) {
+  const boxes = [];
+  for (let box = /** @type {Element | null} */ (el); box && box !== document.body; box = box.parentElement)
+    if (/auto|scroll/.test(getComputedStyle(box).overflowY)) boxes.push(box);
+  return [...boxes, document.scrollingElement ?? document.documentElement];
+}
+
+/** @param {(Element | null)[]} els */
+function nearBottom(els) {
+  const boxes = els.flatMap((el) => (el ? scrollers(el) : []));
+  return new Set(boxes.filter((box) => box.scrollHeight - box.scrollTop - box.clientHeight <= NEAR_PX));
+}
+
+/** Of each element's boxes the nearest that overflows is the one that scrolls.
+ * @param {Set<Element>} els @param {Set<Element>} near */
+function keepInView(els, near) {
+  const boxes = new Set([...els].map((el) => scrollers(el).find((box) => box.scrollHeight > box.clientHeight)));
+  for (const box of boxes) if (box && near.has(box)) box.scrollTo({ top: box.scrollHeight, behavior: "instant" });
+}
+
+/* ---- The connection ---- */
+
+/** @type {Map<string, Page>} */
+const pages = new Map();
+
+/** Connect to a StreamConsumer; when the connection is lost again and again, ever more slowly, until close().
+ * @param {string} url @param {Options} [options] @returns {Page} */
+export function connect(url, options = {}) {
+  const address = new URL(url, location.href);
+  address.protocol = address.protocol.replace(/^http/, "ws");
+  const known = pages.get(address.href);
+  if (known) return known;
+  const { root = document, firstDelayMs = 500, lastDelayMs = 30_000 } = options;
+  Object.assign(texts, options.texts);
+
+  const seqs = new Map();
+  let [closed, attempt, timer] = [false, 0, 0];
+  /** @type {string[]} */
+  let waiting = [];
+
+  /** @type {Page} */
+  const page = {
+    socket: open(),
+    send(message) {
+      if (page.socket.readyState === WebSocket.OPEN) page.socket.send(JSON.stringify(message));
+      else waiting.push(JSON.stringify(message));
+    },
+    stop(name) {
+      page.send({ type: "stream.stop", stream: name });
+    },
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      pages.delete(address.href);
+      page.socket.close();
+    },
+  };
+
+  function open() {
+    const socket = new WebSocket(address);
+    socket.onopen = () => {
+      socket.send(JSON.stringify({ type: "stream.hello", form: "compact" }));
+      for (const message of waiting.splice(0)) socket.send(message);
+      emit(document, "open", { url: address.href });
+    };
+    socket.onmessage = ({ data }) => {
+      attempt = 0; // not when it opens: a server that accepts and closes is not one to come back to at once
+      const message = readJson(data);
+      if (message?.type === "stream" || Array.isArray(message?.o)) applyFrame(message, root, seqs);
+      else if (message?.type !== "stream.welcome") emit(document, "message", message ?? data);
+    };
+    socket.onclose = ({ code, reason }) => {
+      emit(document, "close", { url: address.href, code, reason });
+      for (const stream of seqs.keys()) lose(stream);
+      seqs.clear();
+      if (closed) return;
+      const delayMs = Math.min(lastDelayMs, firstDelayMs * 2 ** attempt++) * (0.5 + Math.random() / 2);
+      timer = setTimeout(() => (page.socket = open()), delayMs);
+      emit(document, "reconnect", { url: address.href, attempt, delayMs });
+    };
+    return socket;
+  }
+
+  /** No frame of it will come any more: say so, and keep what is there. @param {string} stream */
+  function lose(stream) {
+    const el = query(root, streamSelector(stream) + "[data-stream-active]");
+    if (el) applyFrame({ stream, ops: [{ op: "error", error: texts.lost }] }, root);
+  }
+
+  pages.set(address.href, page);
+  return page;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest("[data-stream-stop]") : null;
+  if (!button || !pages.size) return;
+  event.preventDefault();
+  for (const page of pages.values()) page.stop(button.getAttribute("data-stream-stop") ?? "");
+});
+
+/* ---- Beside djust's client: whoever loads first, its socket hands its stream messages to us ---- */
+
+const pageWindow = /** @type {any} */ (window);
+/** @type {((message: object) => void) | undefined} what djust would do: it knows its virtual lists */
+let stock;
+
+/** @param {any} djust */
+function adopt(djust) {
+  stock = djust.handleStreamMessage;
+  Object.defineProperty(djust, "handleStreamMessage", {
+    configurable: true,
+    get: () => (/** @type {object} */ message) => applyFrame(message),
+    set: (handler) => (stock = handler),
+  });
+}
+
+if (pageWindow.djust) adopt(pageWindow.djust);
+else
+  Object.defineProperty(window, "djust", {
+    configurable: true,
+    get: () => undefined,
+    set(djust) {
+      Object.defineProperty(window, "djust", { configurable: true, writable: true, value: djust });
+      if (djust) adopt(djust);
+    },
+  });
+
+liveRegion();
+for (const script of document.scripts) if (script.src === import.meta.url && script.dataset.url) connect(script.dataset.url);
