@@ -1,0 +1,98 @@
+"""When to send: one timer per event loop, however many streams.
+
+    clock = clock_of(asyncio.get_running_loop(), interval_s=1 / 60)
+    clock.add(stream)             # stream.tick(now) is called once an interval, until it returns False
+
+The law: while a member is there, the timer is armed; with none, there is no timer. A late tick
+stretches itself: the next one is an interval after the end of this one, so a busy loop gets fewer
+and larger frames and never a backlog of ticks.
+
+Loops in several threads have a clock each. A loop that closes takes its timer and its clock along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import weakref
+from time import monotonic
+from typing import Protocol
+
+log = logging.getLogger("djust_stream")
+
+
+class Member(Protocol):
+    """What a clock calls."""
+
+    def tick(self, now: float) -> bool:
+        """Do what is due at ``now`` (time.monotonic); False: nothing more to come, forget me."""
+
+
+class Clock:
+    """The ticks of one event loop; used in its thread only."""
+
+    __slots__ = ("__weakref__", "_loop", "_members", "_timer", "interval_s")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, interval_s: float) -> None:
+        # Weak: this clock is a value in a dict whose weak key is the loop.
+        self._loop = weakref.ref(loop)
+        self._members: dict[Member, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self.interval_s = interval_s
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop, while it is there and open."""
+        loop = self._loop()
+        return None if loop is None or loop.is_closed() else loop
+
+    def add(self, member: Member) -> None:
+        """Call the member's tick from the next interval on."""
+        self._members[member] = None
+        if self._timer is None:
+            self._arm()
+
+    def discard(self, member: Member) -> None:
+        """Forget the member."""
+        self._members.pop(member, None)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def _arm(self) -> None:
+        loop = self.loop
+        if loop is not None:
+            self._timer = loop.call_later(self.interval_s, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = monotonic()
+        for member in list(self._members):
+            try:
+                stays = member.tick(now)
+            except Exception:
+                # One member's fault must not stop the others' frames.
+                log.exception("a stream failed at its tick and is left out of the next ones")
+                stays = False
+            if not stays:
+                self._members.pop(member, None)
+        if self._members and self._timer is None:
+            self._arm()
+
+
+_clocks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[float, Clock]]
+_clocks = weakref.WeakKeyDictionary()
+_clocks_lock = threading.Lock()
+
+
+def clock_of(loop: asyncio.AbstractEventLoop, interval_s: float) -> Clock:
+    """The loop's clock of that interval (one setting: one clock)."""
+    by_interval = _clocks.get(loop)
+    if by_interval is None:
+        with _clocks_lock:  # two loops of two threads may be new at the same time
+            by_interval = _clocks.setdefault(loop, {})
+    clock = by_interval.get(interval_s)
+    if clock is None:
+        clock = by_interval.setdefault(interval_s, Clock(loop, interval_s))
+    return clock

@@ -1,0 +1,129 @@
+"""The settings: one dict, ``DJUST_STREAM``; read here and nowhere else.
+
+    DJUST_STREAM = {"INTERVAL_S": 1 / 30, "MAX_PENDING_BYTES": 256 * 1024}
+
+Checked at start-up by checks.py; a setting that is wrong stops its first user as well.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from .stream import Limits
+
+NAME = "DJUST_STREAM"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A setting between two values; without a fraction when its default has none."""
+
+    default: float
+    low: float
+    high: float
+    says: str
+
+    def fault(self, value: object) -> str | None:
+        """What is wrong with the value, or None."""
+        whole = isinstance(self.default, int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            return f"is a number{' without a fraction' if whole else ''}, not {value!r}"
+        if not self.low <= value <= self.high:
+            return f"lies between {self.low:,} and {self.high:,}, not {value!r}"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A setting that is a text, one of ``choices`` if there are any."""
+
+    default: str
+    says: str
+    choices: tuple[str, ...] = ()
+
+    def fault(self, value: object) -> str | None:
+        """What is wrong with the value, or None."""
+        if not isinstance(value, str) or not value:
+            return f"is a text, not {value!r}"
+        if self.choices and value not in self.choices:
+            return f"is {' or '.join(map(repr, self.choices))}, not {value!r}"
+        return None
+
+
+_DEFAULT = Limits()
+SETTINGS: dict[str, Number | Text] = {
+    "INTERVAL_S": Number(_DEFAULT.interval_s, 0.001, 10, "seconds between two frames of a stream"),
+    "MAX_PENDING_BYTES": Number(
+        _DEFAULT.max_pending_bytes, 1024, 1 << 30, "what may wait for a reader before its writer waits"
+    ),
+    "MAX_PAYLOAD_BYTES": Number(
+        _DEFAULT.max_payload_bytes, 1024, 1 << 28, "the most that one call may bring"
+    ),
+    "MAX_STREAM_BYTES": Number(_DEFAULT.max_stream_bytes, 1024, 1 << 28, "the most Markdown of one document"),
+    "IMAGES": Text(
+        _DEFAULT.images, "how Markdown shows an image: as a link, or as the image", ("link", "show")
+    ),
+    "ERROR_MESSAGE": Text(
+        "Something went wrong. The answer may be incomplete.",
+        "what a reader sees when start_stream's coroutine raises",
+    ),
+}
+
+
+def problems(value: object) -> list[tuple[str, str, str]]:
+    """What is wrong with a DJUST_STREAM: (kind, what, remedy) each; kind is "unknown" or "value"."""
+    if not isinstance(value, Mapping):
+        return [("value", f"{NAME} is a dict, not {value!r}.", f"{NAME} = {{}} takes every default.")]
+    found = []
+    for key, given in value.items():
+        setting = SETTINGS.get(key)
+        if setting is None:
+            near = difflib.get_close_matches(str(key).upper(), SETTINGS, 1, 0.5)
+            remedy = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(SETTINGS)}."
+            found.append(("unknown", f"{NAME} has no setting {key!r}.", remedy))
+        elif fault := setting.fault(given):
+            found.append(("value", f"{NAME}[{key!r}] {fault}.", f"It is {setting.says}."))
+    return found
+
+
+def get(key: str) -> Any:
+    """The value of one setting."""
+    return _values()[key]
+
+
+@cache
+def limits() -> Limits:
+    """The settings a stream needs."""
+    return Limits(
+        interval_s=get("INTERVAL_S"),
+        max_pending_bytes=get("MAX_PENDING_BYTES"),
+        max_payload_bytes=get("MAX_PAYLOAD_BYTES"),
+        max_stream_bytes=get("MAX_STREAM_BYTES"),
+        images=get("IMAGES"),
+    )
+
+
+@cache
+def _values() -> dict[str, Any]:
+    given = getattr(settings, NAME, {}) if settings.configured else {}
+    for _, what, remedy in problems(given):
+        raise ImproperlyConfigured(f"{what} {remedy}")
+    return {key: given.get(key, setting.default) for key, setting in SETTINGS.items()}
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    """A test has changed the settings."""
+    if setting == NAME:
+        _values.cache_clear()
+        limits.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="djust_stream.conf")

@@ -1,0 +1,94 @@
+"""StreamConsumer: streams over a plain Channels WebSocket.
+
+    class Chat(StreamConsumer):
+        async def receive_json(self, content):
+            self.start_stream("reply", self.answer, content["text"])
+
+        async def answer(self, text):
+            async for token in model(text):
+                await self.stream_markdown("reply", token)
+
+The page's script says hello, and gets the compact form; it may stop a stream that start_stream
+runs. Both are answered here; every other message is the application's.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ._core import FORM_COMPACT, FORM_DJUST
+from .mixin import StreamingMixin
+from .sinks.channels import ChannelsSink
+from .stream import Streams
+
+try:
+    from channels.generic.websocket import AsyncJsonWebsocketConsumer
+except ImportError as error:
+    raise ImportError(
+        f"StreamConsumer needs Channels ({error}): pip install djust-stream[channels]"
+    ) from error
+
+log = logging.getLogger("djust_stream")
+
+_FORMS = {"compact": FORM_COMPACT, "djust": FORM_DJUST}
+_UNSUPPORTED_DATA = 1003
+_INVALID_DATA = 1007
+
+
+class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignore[misc]
+    """A WebSocket consumer whose page shows streams."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._djust_consumer = self
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection; its streams end with it, however it ends."""
+        self._attach(ChannelsSink(self))
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.stream_detach()
+            self._djust_streams = None
+            self._djust_consumer = None
+
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
+    ) -> None:
+        """Answer the page's script; hand everything else to ``receive_json``."""
+        if not text_data:
+            log.info("a message that is not text: the connection is closed")
+            await self.close(code=_UNSUPPORTED_DATA)
+            return
+        try:
+            content = await self.decode_json(text_data)
+        except (ValueError, RecursionError) as error:
+            log.info("a message that is not JSON (%s): the connection is closed", error)
+            await self.close(code=_INVALID_DATA)
+            return
+        kind = content.get("type") if isinstance(content, dict) else None
+        if kind == "stream.hello":
+            await self._hello(content)
+        elif kind == "stream.stop":
+            await self._stop(content)
+        else:
+            await self.receive_json(content, **kwargs)
+
+    async def _hello(self, content: dict[str, Any]) -> None:
+        form = content.get("form")
+        if not isinstance(form, str) or form not in _FORMS:
+            form = "djust"
+        streams: Streams | None = self._djust_streams
+        if streams is not None:
+            sink = streams.reader.sink
+            assert isinstance(sink, ChannelsSink)
+            sink.form = _FORMS[form]
+        await self.send_json({"type": "stream.welcome", "form": form})
+
+    async def _stop(self, content: dict[str, Any]) -> None:
+        name = content.get("stream")
+        try:
+            await self.stop_stream(name)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as error:
+            log.info("a stop for no stream: %s", error)

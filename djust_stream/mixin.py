@@ -1,0 +1,495 @@
+"""StreamingMixin: what a view or a consumer calls.
+
+    class Chat(StreamingMixin, LiveView):                     # djust: before LiveView
+        @event_handler
+        async def ask(self, text="", **kwargs):
+            await self.start_stream("reply", self.answer, text)
+
+        async def answer(self, text):
+            async for token in model(text):
+                await self.stream_markdown("reply", token)
+
+    class Chat(StreamConsumer): ...                           # plain Channels: consumer.py
+
+djust's methods, with its names and parameters, so that its examples run unchanged; without its loss.
+An op counts as given when the call returns, awaited or not, so a synchronous handler may call
+``self.stream_text("reply", text)`` from its thread.
+
+In djust the page must leave a streamed element alone when the view renders again:
+``<div dj-stream="reply" dj-update="ignore" id="reply"></div>``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from django.utils.functional import Promise
+
+from . import conf, ops
+from .sinks.channels import ChannelsSink
+from .stream import FINISHED, Reader, Stream, StreamClosedError, Streams
+
+if TYPE_CHECKING:
+    _Base = Any
+else:
+    _Base = object
+
+log = logging.getLogger("djust_stream")
+
+#: What start_stream runs, until it has ended; an event loop holds its tasks by weak references only.
+_running: set[asyncio.Task[None]] = set()
+
+
+class StreamingMixin(_Base):  # type: ignore[misc]
+    """Streams text, Markdown and HTML into the page, token by token."""
+
+    # Also what djust's LiveView must find before its __init__ ends: it saves what comes later.
+    _djust_streams: Streams | None = None
+    _djust_consumer: Any = None
+    _djust_tasks: dict[str, asyncio.Task[None]] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._djust_streams = None
+        self._djust_consumer = None
+        self._djust_tasks = None
+        super().__init__(*args, **kwargs)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.stream_text.__module__ == "djust.streaming":
+            raise TypeError(
+                f"class {cls.__name__}: StreamingMixin comes after djust's LiveView, whose own streaming "
+                f"wins and loses tokens. Write class {cls.__name__}(StreamingMixin, LiveView)."
+            )
+
+    # -- the connection ---------------------------------------------------------------------------
+
+    @property
+    def _ws_consumer(self) -> Any:
+        """The consumer whose connection this is; djust assigns it when the view is mounted."""
+        return self._djust_consumer
+
+    @_ws_consumer.setter
+    def _ws_consumer(self, consumer: Any) -> None:
+        if consumer is self._djust_consumer:
+            return
+        self.stream_detach()
+        self._djust_consumer = consumer
+        if consumer is not None:
+            self._attach(ChannelsSink(consumer))
+
+    def _attach(self, sink: ChannelsSink) -> Streams:
+        reader = Reader(sink)
+        reader.on_close = self._lose_streams
+        streams = self._djust_streams = Streams(reader, conf.limits())
+        return streams
+
+    def stream_detach(self) -> None:
+        """The connection is gone: end its streams, cancel what start_stream runs.
+
+        Called by StreamConsumer and by djust's consumer (through the mixin); by you when you set
+        ``_ws_consumer`` yourself. What is streamed afterwards goes nowhere, without an exception.
+        """
+        streams = self._djust_streams
+        if streams is not None:
+            streams.reader.close()
+
+    def _lose_streams(self) -> None:
+        """The reader's call when its connection is gone."""
+        streams = self._djust_streams
+        if streams is not None:
+            streams.drop()
+        for task in list((self._djust_tasks or {}).values()):
+            _cancel(task)
+
+    # -- djust's methods ------------------------------------------------------------------------
+
+    def stream_text(
+        self, stream_name: str, text: str, mode: str | None = None, target: str | None = None
+    ) -> Awaitable[None]:
+        """Add text to an element, with the next frame.
+
+        text: plain text, not HTML.
+        mode: "append", "replace" or "prepend"; None: as the element's ``dj-stream-mode`` says.
+        target: CSS selector; default: the element with ``dj-stream="<stream_name>"``.
+        Raises TypeError, ValueError; StreamClosedError after done or error; OverflowError past
+        MAX_PAYLOAD_BYTES. Waits, when awaited, while more than MAX_PENDING_BYTES wait for the reader.
+        Law: stream.py. Wire: tests/spec/wire.md, "text".
+        """
+        if text.__class__ is not str:
+            text = _as_text(text, "text")
+        streams = self._djust_streams
+        stream = None if streams is None else streams._by_name.get(stream_name)
+        if stream is not None and mode is None and target is None:
+            return stream.push(ops.TEXT, text)
+        try:
+            op = ops.TEXT_MODES[mode]
+        except (KeyError, TypeError):
+            raise ValueError(f'mode is "append", "replace", "prepend" or None, not {mode!r}') from None
+        return self._push(stream_name, op, text, target)
+
+    def stream_markdown(
+        self, stream_name: str, text: str | bytes, target: str | None = None
+    ) -> Awaitable[None]:
+        """Add to the Markdown document that fills an element; the page shows it formatted at once.
+
+        text: the next piece, cut anywhere; bytes are UTF-8.
+        The first piece replaces what the element shows; any other op on the element ends the document.
+        Raises as stream_text. Law: DESIGN "any cut"; wire: tests/spec/wire.md, "grow" to "fill".
+        """
+        if text.__class__ is not str and not isinstance(text, bytes):
+            text = _as_text(text, "text", ", or bytes of UTF-8")
+        stream = self._stream(stream_name)
+        if stream is None:
+            return asyncio.sleep(0) if _in_loop() else FINISHED
+        return stream.push_markdown(text, "" if target is None else _as_target(target))
+
+    def stream_to(
+        self, stream_name: str, target: str | None = None, html: str | None = None
+    ) -> Awaitable[None]:
+        """Replace an element's content.
+
+        html: trusted HTML; None: what the view's template renders there (djust only).
+        Raises as stream_text; TypeError without html where there is no template.
+        """
+        if html is None:
+            return self._stream_template(stream_name, target)
+        return self._push(stream_name, ops.REPLACE, _as_text(html, "html"), target)
+
+    def stream_insert(
+        self, stream_name: str, html: Any, at: str | int = "append", target: str | None = None
+    ) -> Awaitable[None]:
+        """Add HTML at the end of an element, or before its content.
+
+        html: trusted HTML, balanced. at: "append" or "prepend".
+        A name that djust's ``self.stream(name, items)`` has set up keeps djust's own stream_insert.
+        Raises as stream_text.
+        """
+        if self._is_collection(stream_name):
+            super().stream_insert(stream_name, html, {"append": -1, "prepend": 0}.get(str(at), at))
+            return FINISHED
+        op = ops.INSERT_PLACES.get(at) if isinstance(at, str) else None
+        if op is None:
+            raise ValueError(f'at is "append" or "prepend", not {at!r}')
+        return self._push(stream_name, op, _as_text(html, "html"), target)
+
+    def stream_error(self, stream_name: str, error: str, target: str | None = None) -> Awaitable[None]:
+        """End the stream with a message; what it has shown stays.
+
+        error: a text for the reader; an exception is shown by its text, so better pass your own words.
+        After an error: nothing, the first one stands. Raises StreamClosedError after done.
+        """
+        message = str(error) if isinstance(error, BaseException) else _as_text(error, "error")
+        return self._end(stream_name, ops.ERROR, message, target)
+
+    def stream_start(self, stream_name: str, target: str | None = None) -> Awaitable[None]:
+        """Begin the stream: the element is active. A name that has ended begins again."""
+        streams = self._connected()
+        if streams is None:
+            ops.check_name(stream_name)
+            return FINISHED
+        return streams.open(stream_name).push(ops.START, "", "" if target is None else _as_target(target))
+
+    def stream_done(self, stream_name: str, target: str | None = None) -> Awaitable[None]:
+        """End the stream: everything is sent, the element is no longer active. Ended already: nothing."""
+        return self._end(stream_name, ops.DONE, "", target)
+
+    def stream_delete(self, stream_name: str, selector: Any) -> Awaitable[None]:
+        """Remove an element from the page.
+
+        selector: CSS selector. A name set up by djust's ``self.stream`` keeps djust's stream_delete.
+        """
+        if self._is_collection(stream_name):
+            super().stream_delete(stream_name, selector)
+            return FINISHED
+        return self._push(stream_name, ops.DELETE, "", _as_target(selector, "selector"))
+
+    def stream_prune(
+        self, stream_name: str, limit: int, edge: str = "top", target: str | None = None
+    ) -> Awaitable[None]:
+        """Keep at most ``limit`` child elements; the others go from the "top" or the "bottom" edge.
+
+        A name set up by djust's ``self.stream`` keeps djust's stream_prune.
+        """
+        if self._is_collection(stream_name):
+            super().stream_prune(stream_name, limit, edge)
+            return FINISHED
+        if isinstance(limit, bool) or not isinstance(limit, int):
+            raise TypeError(f"limit is a number of elements, not {limit!r}")
+        if not 0 <= limit < 2**31:
+            raise ValueError(f"limit lies between 0 and {2**31 - 1:,}, not {limit!r}")
+        if edge not in ops.PRUNE_EDGES:
+            raise ValueError(f'edge is "top" or "bottom", not {edge!r}')
+        return self._push(stream_name, ops.PRUNE, edge, target, limit)
+
+    async def push_state(self) -> None:
+        """Render the view again, now, after everything streamed so far (djust only)."""
+        render = getattr(super(), "push_state", None)
+        if render is None:
+            raise RuntimeError(
+                "push_state() renders a djust LiveView again, and this has no template: "
+                "stream_to(name, html=…) replaces an element, send_json(…) sends a message of your own"
+            )
+        streams = self._connected()
+        if streams is None:
+            return
+        await streams.flush()
+        lock = getattr(self._djust_consumer, "_render_lock", None)
+        if lock is None or not self._in_own_task():
+            await render()  # a handler of djust's runs with the lock held
+            return
+        async with lock:
+            await render()
+
+    # -- streams that run by themselves --------------------------------------------------------------
+
+    def start_stream(
+        self,
+        stream_name: str,
+        coroutine_function: Callable[..., Coroutine[Any, Any, Any]],
+        *args: Any,
+        **kwargs: Any,
+    ) -> Awaitable[None]:
+        """Run ``coroutine_function(*args, **kwargs)`` as this stream, beside the handler.
+
+        The stream starts, runs and is done at the function's return. An exception ends it with
+        ``stream_error_message``; what it has shown stays, and the log has the rest. ``stop_stream``
+        and the end of the connection cancel it. A name that still runs is stopped first.
+        Returns at once (awaited or not): a handler that streams by itself keeps its connection from
+        reading anything else, the click on Stop included.
+        Raises TypeError when there is nothing to run.
+        """
+        if not inspect.iscoroutinefunction(coroutine_function):
+            if inspect.iscoroutine(coroutine_function):
+                coroutine_function.close()
+            raise TypeError(
+                f"start_stream runs a coroutine function, not {coroutine_function!r}: pass the function "
+                "and its arguments, start_stream(name, self.answer, prompt)"
+            )
+        ops.check_name(stream_name)
+        streams = self._connected()
+        if streams is None:
+            return FINISHED
+        body = coroutine_function(*args, **kwargs)
+        self._in_home_loop(self._begin_task, stream_name, body)
+        return FINISHED
+
+    def stop_stream(self, stream_name: str) -> Awaitable[None]:
+        """Stop what start_stream runs: the page keeps the text and is told "stopped", the task is cancelled.
+
+        Awaited, it returns when the page has been told. Nothing runs under the name: nothing happens.
+        """
+        ops.check_name(stream_name)
+        self._in_home_loop(self._stop_task, stream_name)
+        streams = self._connected()
+        stream = None if streams is None else streams.get(stream_name)
+        return FINISHED if stream is None or not _in_loop() else stream.flush()
+
+    def stream_error_message(self, stream_name: str, error: Exception) -> str:
+        """What a reader sees when the coroutine of start_stream raises; override it for your own words.
+
+        An exception's text may hold a key or a path: it is for the log.
+        """
+        message: str = conf.get("ERROR_MESSAGE")
+        return message
+
+    def _begin_task(self, name: str, body: Coroutine[Any, Any, Any]) -> None:
+        streams = self._connected()
+        if streams is None:
+            body.close()
+            return
+        self._stop_task(name)
+        _let_go(streams.open(name).push(ops.START))  # here: what the caller pushes next comes after it
+        if self._djust_tasks is None:
+            self._djust_tasks = {}
+        task = asyncio.get_running_loop().create_task(self._run(name, body), name=f"stream {name}")
+        self._djust_tasks[name] = task
+        _running.add(task)
+        task.add_done_callback(lambda task: self._forget_task(name, task, body))
+
+    def _forget_task(self, name: str, task: asyncio.Task[None], body: Coroutine[Any, Any, Any]) -> None:
+        body.close()  # cancelled before its first step, it would never be awaited
+        _running.discard(task)
+        tasks = self._djust_tasks
+        if tasks is not None and tasks.get(name) is task:
+            del tasks[name]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("stream %r", name, exc_info=error)
+
+    async def _run(self, name: str, body: Coroutine[Any, Any, Any]) -> None:
+        """What start_stream's task does."""
+        streams = self._djust_streams
+        if streams is None:
+            return
+        try:
+            await body
+        except asyncio.CancelledError:
+            await self._show_state(streams)
+            raise
+        except Exception as error:
+            stream = self._unfinished(name, streams)
+            if stream is not None:
+                log.exception("stream %r failed: its reader sees a message, the text so far stays", name)
+                await streams.end(stream, ops.ERROR, self.stream_error_message(name, error))
+            elif not isinstance(error, StreamClosedError):
+                log.exception("stream %r failed after its end", name)
+        else:
+            stream = self._unfinished(name, streams)
+            if stream is not None:
+                await streams.end(stream, ops.DONE)
+        await self._show_state(streams)
+
+    def _unfinished(self, name: str, streams: Streams) -> Stream | None:
+        """The stream the running task is to end: it is open, and nobody has stopped or replaced the task."""
+        stream = None if streams.reader.closed else streams.get(name)
+        if stream is None or stream.ended is not None:
+            return None
+        return stream if (self._djust_tasks or {}).get(name) is asyncio.current_task() else None
+
+    async def _show_state(self, streams: Streams) -> None:
+        """Render what the coroutine has set on a LiveView, as djust does after start_async."""
+        if hasattr(super(), "push_state") and streams is self._djust_streams and not streams.reader.closed:
+            await self.push_state()
+
+    def _stop_task(self, name: str) -> None:
+        task = None if self._djust_tasks is None else self._djust_tasks.pop(name, None)
+        if task is None:
+            return
+        streams = self._djust_streams
+        stream = None if streams is None else streams.get(name)
+        if streams is not None and stream is not None and stream.ended is None:
+            _let_go(streams.end(stream, ops.DONE, "stopped"))
+        _cancel(task)
+
+    def _in_own_task(self) -> bool:
+        """Is the caller a coroutine that start_stream runs?"""
+        return asyncio.current_task() in _running
+
+    def _in_home_loop(self, call: Callable[..., None], *args: Any) -> None:
+        """Call it in the connection's loop: now from there, soon from another thread."""
+        streams = self._djust_streams
+        home = None if streams is None else streams.reader.loop
+        running = asyncio._get_running_loop()
+        if home is None or home is running or home.is_closed():
+            if running is None:
+                raise RuntimeError("start_stream and stop_stream need the connection's event loop")
+            call(*args)
+        else:
+            home.call_soon_threadsafe(call, *args)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _connected(self) -> Streams | None:
+        """The streams of the connection, or None without one."""
+        streams = self._djust_streams
+        if streams is None:
+            log.debug("%s has no WebSocket (yet): what it streams goes nowhere", type(self).__name__)
+            return None
+        return None if streams.reader.closed else streams
+
+    def _stream(self, name: str) -> Stream | None:
+        """The stream of that name, opened without a start when it is new."""
+        streams = self._djust_streams
+        stream = None if streams is None else streams._by_name.get(name)
+        if stream is None:
+            ops.check_name(name)
+            streams = self._connected()
+            if streams is not None:
+                stream = streams.open(name)
+        return stream
+
+    def _push(self, name: str, op: int, text: str, target: str | None, number: int = 0) -> Awaitable[None]:
+        place = "" if target is None else _as_target(target)
+        stream = self._stream(name)
+        if stream is None:
+            # A loop that only streams must not keep the event loop for itself, connected or not.
+            return asyncio.sleep(0) if _in_loop() else FINISHED
+        return stream.push(op, text, place, number)
+
+    def _end(self, name: str, op: int, text: str, target: str | None) -> Awaitable[None]:
+        place = "" if target is None else _as_target(target)
+        stream = self._stream(name)
+        streams = self._djust_streams
+        if stream is None or streams is None:
+            return FINISHED
+        if stream.ended is not None and (op == ops.DONE or stream.ended == "error"):
+            return FINISHED
+        return streams.end(stream, op, text, place)
+
+    async def _stream_template(self, name: str, target: str | None) -> None:
+        render = getattr(self, "_render_stream_fragment", None)
+        if render is None:
+            raise TypeError(f"stream_to({name!r}) needs html=…: there is no template to render it from")
+        if self._connected() is None:
+            return
+        html = await render(name, target)
+        normalize = getattr(self, "_normalize_stream_html", None)
+        await self._push(name, ops.REPLACE, html if normalize is None else normalize(html), target)
+
+    def _is_collection(self, name: str) -> bool:
+        """Has djust's ``self.stream(name, items)`` set the name up? Three methods have one name."""
+        return isinstance(name, str) and name in getattr(self, "_streams", ())
+
+    # -- where djust tells a view that its page is gone -----------------------------------------------
+
+    def _cancel_all_waiters(self, reason: str = "view_unmount") -> None:
+        self.stream_detach()
+        parent = getattr(super(), "_cancel_all_waiters", None)
+        if parent is not None:
+            parent(reason)
+
+    def _cleanup_uploads(self) -> None:
+        self.stream_detach()
+        parent = getattr(super(), "_cleanup_uploads", None)
+        if parent is not None:
+            parent()
+
+    def _cleanup_on_unregister(self) -> None:
+        self.stream_detach()
+        parent = getattr(super(), "_cleanup_on_unregister", None)
+        if parent is not None:
+            parent()
+
+
+def _in_loop() -> bool:
+    return asyncio._get_running_loop() is not None
+
+
+def _as_text(value: object, what: str, also: str = "") -> str:
+    """A str from what stands for one: lazy translations and objects with ``__html__`` for html."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Promise):
+        return str(value)
+    if what == "html" and hasattr(value, "__html__"):
+        return str(value.__html__())
+    hint = ": decode it first" if isinstance(value, bytes | bytearray) else f": convert it, str({what})"
+    raise TypeError(f"{what} is a str{also}, not {value!r:.80}{hint}")
+
+
+def _as_target(value: object, what: str = "target") -> str:
+    if not isinstance(value, str):
+        raise TypeError(f'{what} is a CSS selector as a str, not {value!r:.80}: for example "#reply"')
+    if not value or "\0" in value:
+        raise ValueError(f"{what} is a CSS selector, not {value!r:.80}")
+    return value
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel, from any thread."""
+    loop = task.get_loop()
+    if loop is asyncio._get_running_loop():
+        task.cancel()
+    elif not loop.is_closed():
+        loop.call_soon_threadsafe(task.cancel)
+
+
+def _let_go(awaitable: Awaitable[None]) -> None:
+    """The op is pushed; nobody waits for it here."""
+    close = getattr(awaitable, "close", None)
+    if close is not None:
+        close()

@@ -1,0 +1,48 @@
+"""A Channels consumer as a sink; imports nothing of Channels.
+
+    sink = ChannelsSink(consumer)          # StreamConsumer, djust's consumer, or one of your own
+
+djust's consumer lets every message pass one place that knows when the socket is closed; ours go the
+same way. The form is djust's until the page says hello and asks for another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .._core import FORM_DJUST
+
+
+class ChannelsSink:
+    """The WebSocket of one consumer."""
+
+    __slots__ = ("_consumer", "form", "send")
+
+    def __init__(self, consumer: Any, form: int = FORM_DJUST) -> None:
+        """consumer: has ``send(text_data=…)`` as Channels' consumers have, or ``send_json(object)``.
+
+        Raises TypeError for anything else.
+        """
+        self._consumer = consumer
+        self.form = form
+        self.send = _sender(consumer)
+
+    @property
+    def closed(self) -> bool:
+        """True when djust's consumer has seen the socket close."""
+        return bool(getattr(self._consumer, "_ws_close_sent", False))
+
+
+def _sender(consumer: Any) -> Callable[[str], Awaitable[object]]:
+    send = getattr(consumer, "_send_frame", None) or getattr(consumer, "send", None)
+    if send is not None:
+        return lambda text: send(text_data=text)
+    send_json = getattr(consumer, "send_json", None)
+    if send_json is not None:
+        return lambda text: send_json(json.loads(text))
+    raise TypeError(
+        f"{consumer!r} cannot carry streams: it has neither send(text_data=…) nor send_json(…). "
+        "Pass a Channels consumer."
+    )

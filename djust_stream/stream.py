@@ -1,0 +1,513 @@
+"""Streams: from ops to frames to a sink. asyncio; no Django.
+
+    reader = Reader(sink)                          # one connection
+    streams = Streams(reader)                      # its streams, by name
+    reply = streams.open("reply")
+    await reply.push(TEXT, "Hello")                # merged with what waits for the next frame
+    await reply.end(DONE)
+
+The law: what a reader's page shows after ``done`` is what it would show had every call been applied
+one by one; nothing lost, nothing twice, in order; ``done`` or ``error`` is last, once. In
+
+    push "a"    push "b"    (the send of "a" is still under way)    push "c"    end
+
+a sender of its own per call could let ``end`` overtake "c". Here a stream has one batch, a frame
+takes all of it under the next seq, and a reader has one send in flight.
+
+A push costs a C call and a look at the clock. It comes back finished; only when the stream was idle
+(its frame goes now), when the loop has had no turn for long, or when too much waits, is there
+something to wait for. Bounded: what waits stops at ``max_pending_bytes`` plus one payload, and the
+producer waits with it. A closed connection ends its streams: later pushes do nothing.
+
+Checked by tests/test_stream.py against a page that applies every call by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, NoReturn, Protocol
+
+from . import ops
+from ._core import FORM_DJUST, Batch, MarkdownStream
+from .clock import clock_of
+
+log = logging.getLogger("djust_stream")
+
+_NEVER = float("inf")
+
+
+class StreamClosedError(RuntimeError):
+    """The stream has ended; its name can be started again."""
+
+
+class Sink(Protocol):
+    """Where a reader's frames go: one connection."""
+
+    @property
+    def form(self) -> int:
+        """FORM_DJUST, FORM_COMPACT or FORM_COMPACT_TYPED of ``_core``; asked for each frame."""
+
+    @property
+    def closed(self) -> bool:
+        """True when nothing sent can arrive any more."""
+
+    def send(self, text: str, /) -> Awaitable[object]:
+        """Send one message. Any exception means that the connection is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often and how much; DJUST_STREAM has a setting for each."""
+
+    interval_s: float = 1 / 60
+    max_pending_bytes: int = 1 << 20
+    max_payload_bytes: int = 4 << 20
+    max_stream_bytes: int = 16 << 20
+    images: str = "link"
+
+
+class _Finished(Coroutine[Any, Any, None]):
+    """An awaitable that has already happened; shared, so that a push allocates nothing.
+
+    A Coroutine too, because ``asyncio.create_task(view.stream_text(…))`` takes nothing less.
+    """
+
+    __slots__ = ()
+
+    def __await__(self) -> Iterator[None]:  # type: ignore[override]
+        return _NOTHING
+
+    def send(self, value: object, /) -> NoReturn:
+        raise StopIteration
+
+    def throw(self, *exc: Any) -> NoReturn:
+        error = exc[0] if len(exc) == 1 else exc[1]
+        raise error if isinstance(error, BaseException) else error()
+
+    def close(self) -> None:
+        pass
+
+
+_NOTHING: Iterator[None] = iter(())
+FINISHED: Coroutine[Any, Any, None] = _Finished()
+
+
+def _start(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+    """A task for the coroutine; where Python can, its first step runs now."""
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(coroutine, loop=loop, eager_start=asyncio._get_running_loop() is loop)
+    return loop.create_task(coroutine)
+
+
+class Reader:
+    """One connection's end of the wire: at most one send in flight, for all of its streams."""
+
+    __slots__ = ("__weakref__", "_due", "_task", "busy", "closed", "loop", "on_close", "sink")
+
+    def __init__(self, sink: Sink) -> None:
+        """Made in the connection's event loop, or before there is one."""
+        self.sink = sink
+        self.busy = False
+        self.closed = False
+        self.on_close: Callable[[], None] | None = None
+        self.loop = asyncio._get_running_loop()
+        self._due: dict[Stream, None] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def send(self, stream: Stream, loop: asyncio.AbstractEventLoop) -> None:
+        """Send what waits in the stream as soon as the connection is free."""
+        if self.closed:
+            return
+        self._due[stream] = None
+        if not self.busy:
+            self.busy = True
+            self._task = _start(self._pump(loop), loop)
+
+    def close(self) -> None:
+        """Nothing arrives any more: end the streams, tell the owner. Once."""
+        if self.closed:
+            return
+        self.closed = True
+        self._due.clear()
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close()
+
+    async def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
+        due = self._due
+        try:
+            while due:
+                stream = next(iter(due))
+                del due[stream]
+                try:
+                    message = stream.take()
+                except Exception:
+                    # One stream's fault must not cost the others of this connection a frame.
+                    log.exception("stream %r: its frame could not be made; it ends here", stream.name)
+                    message = stream.fail()
+                if message is not None:
+                    await self.sink.send(message)
+                if self.sink.closed:
+                    self.close()
+        except (OSError, RuntimeError) as error:
+            # How servers say that the peer is gone: OSError (ASGI 2.4), RuntimeError (after a close).
+            log.info("the connection is gone, its streams end: %r", error)
+            self.close()
+        except Exception:
+            log.exception("a frame could not be sent; its connection gets no more")
+            self.close()
+        finally:
+            self.busy = False
+            if due and not loop.is_closed():  # cancelled while other streams had something to send
+                self.busy = True
+                self._task = loop.create_task(self._pump(loop))
+
+
+# How urgent it is: with the next tick; now, when the last frame is an interval ago; now.
+_SOON, _IDLE, _NOW = range(3)
+
+
+class Stream:
+    """One producer's ops on their way into frames, for one reader."""
+
+    __slots__ = (
+        "__weakref__",
+        "_batch",
+        "_check_above",
+        "_clock",
+        "_documents",
+        "_last",
+        "_limit",
+        "_push",
+        "_room",
+        "_slow_at",
+        "_special",
+        "ended",
+        "limits",
+        "name",
+        "reader",
+        "seq",
+    )
+
+    def __init__(self, name: str, reader: Reader, limits: Limits | None = None, seq: int = 0) -> None:
+        """seq: of the last frame that went out under this name, if it was used before."""
+        self.name = ops.check_name(name)
+        self.reader = reader
+        self.limits = limits = limits or Limits()
+        self.seq = seq
+        self.ended: str | None = None  # "done" or "error"
+        self._batch = Batch(name, ops.root_selector(name))
+        self._push: Callable[[int, str, str, int], int] = self._batch.push
+        self._limit = limits.max_pending_bytes
+        self._check_above = min(limits.max_pending_bytes, limits.max_payload_bytes // 4)
+        self._documents: dict[str, MarkdownStream] = {}  # target -> the Markdown that grows there
+        self._special = False  # ended, its connection gone, or documents to settle first
+        self._clock = None if reader.loop is None else clock_of(reader.loop, limits.interval_s)
+        self._last = -_NEVER  # when the last frame was taken
+        # Until then a push has nothing to do but push: the clock has us, and its tick is not late.
+        self._slow_at = 0.0
+        self._room: asyncio.Event | None = None
+
+    # -- what a producer calls ------------------------------------------------------------------
+
+    def push(self, op: int, text: str = "", target: str = "", number: int = 0) -> Awaitable[None]:
+        """Add an op to the next frame.
+
+        op: a constant of ``ops``. target: CSS selector; "" is the stream's root element.
+        What is returned is awaited to give the loop and the reader their turn; the op counts as
+        pushed when the call returns, so calls that are never awaited keep their order as well.
+        Raises TypeError, StreamClosedError, OverflowError (more than max_payload_bytes).
+        """
+        if self._special and not self._settle(target):
+            return asyncio.sleep(0)
+        if len(text) > self._check_above:
+            self._check_payload(text)
+        pending = self._push(op, text, target, number)
+        if pending < self._limit and monotonic() < self._slow_at:
+            return FINISHED
+        return self._attend()
+
+    def push_markdown(self, text: str | bytes, target: str = "") -> Awaitable[None]:
+        """Add to the Markdown document that fills the target; the next frame shows it.
+
+        The first call of a document replaces what the target shows. Any other op on the same target
+        ends the document.
+        Raises as push, and what the Markdown engine raises.
+        """
+        document = self._documents.get(target) or self._open_document(target)
+        if document is None:
+            return asyncio.sleep(0)
+        if len(text) > self._check_above:
+            self._check_payload(text)
+        document.feed(text)
+        if document.pending_bytes < self._limit and monotonic() < self._slow_at:
+            return FINISHED
+        return self._attend()
+
+    def end(self, op: int, text: str = "", target: str = "") -> Awaitable[None]:
+        """Push the last op, DONE or ERROR, and send everything; awaited, it is on its way."""
+        if self._special and not self._settle(None):
+            return asyncio.sleep(0)
+        if len(text) > self._check_above:
+            self._check_payload(text)
+        self._push(op, text, target, 0)
+        self.ended = "done" if op == ops.DONE else "error"
+        self._special = True
+        self._wake(_NOW)
+        return FINISHED if asyncio._get_running_loop() is None else self.flush()
+
+    async def flush(self) -> None:
+        """Send what waits, now; returns when it is on its way."""
+        while self.pending and not self.reader.closed:
+            if self._wake(_NOW) is None:
+                await asyncio.sleep(self.limits.interval_s)
+            else:
+                await self._wait_for_frame()
+
+    @property
+    def pending(self) -> bool:
+        """Is there anything the reader has not been sent?"""
+        if self._documents and any(document.pending_bytes for document in self._documents.values()):
+            return True
+        return bool(self._batch)
+
+    @property
+    def pending_bytes(self) -> int:
+        """How much waits for the next frame."""
+        waiting: int = self._batch.pending_bytes
+        for document in self._documents.values():
+            waiting += document.pending_bytes
+        return waiting
+
+    # -- what the clock and the reader call ------------------------------------------------------
+
+    def tick(self, now: float) -> bool:
+        """The clock's call, once an interval: send what waits; False when the stream is idle."""
+        clock = self._clock
+        if clock is None or self.reader.closed:
+            self.drop()
+            return False
+        # Before the look at the batch: a push in another thread that still sees the old time has
+        # pushed before we look; one that sees the new time wakes us by itself.
+        self._slow_at = 0.0
+        if now - self._last >= clock.interval_s * 0.75:  # else a frame has just gone
+            loop = clock.loop
+            if loop is None or not self.pending:
+                return False
+            self.reader.send(self, loop)
+        self._slow_at = now + 2 * clock.interval_s
+        return True
+
+    def take(self) -> str | None:
+        """The next frame as a message, or None; nothing is pending afterwards."""
+        batch = self._batch
+        for target, document in self._documents.items():
+            if document.pending_bytes:
+                document.flush(batch, target, False)
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+        if not batch:
+            return None
+        self._last = monotonic()
+        try:
+            message = batch.encode(self.seq + 1, self.reader.sink.form)
+        finally:
+            batch.clear()
+        self.seq += 1
+        return message
+
+    def fail(self) -> str:
+        """The last frame of a stream whose frame could not be made: an error."""
+        self._documents.clear()
+        self._batch.clear()
+        self._batch.push(ops.ERROR, "The rest could not be shown.", "", 0)
+        self.ended = "error"
+        self._special = True
+        self.seq += 1
+        return self._batch.encode(self.seq, self.reader.sink.form)
+
+    def drop(self) -> None:
+        """The connection is gone: forget what waits, let the producers go. In the stream's loop."""
+        self._special = True
+        self._slow_at = 0.0
+        self._documents.clear()
+        self._batch.clear()
+        if self._clock is not None:
+            self._clock.discard(self)
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _settle(self, target: str | None) -> bool:
+        """Before an op: Markdown fed so far goes first; where the op goes it is finished (None: all).
+
+        False: the connection is gone, do nothing. Raises StreamClosedError.
+        """
+        if self.reader.closed:
+            return False
+        if self.ended is not None:
+            raise StreamClosedError(
+                f"stream {self.name!r} has ended ({self.ended}), and nothing follows its last op: "
+                f"start it again with stream_start({self.name!r}), or use another name"
+            )
+        for place, document in self._documents.items():
+            document.flush(self._batch, place, target is None or place == target)
+        if target is None:
+            self._documents.clear()
+        else:
+            self._documents.pop(target, None)
+        self._special = bool(self._documents)
+        return True
+
+    def _open_document(self, target: str) -> MarkdownStream | None:
+        """A document is the whole content of its target: what was there goes."""
+        if self._special and not self._settle(target):
+            return None
+        self._push(ops.REPLACE, "", target, 0)
+        document = MarkdownStream(
+            images=self.limits.images,
+            max_bytes=self.limits.max_stream_bytes,
+            fill=self.reader.sink.form == FORM_DJUST,
+        )
+        self._documents[target] = document
+        self._special = True
+        return document
+
+    def _attend(self) -> Awaitable[None]:
+        """After a push that found the stream idle, its tick late, or too much waiting."""
+        loop = self._wake(_IDLE if self._slow_at == 0.0 else _SOON)
+        too_much = self.pending_bytes >= self._limit
+        if loop is not None:
+            return self._wait_for_room() if too_much else asyncio.sleep(0)
+        if asyncio._get_running_loop() is not None:  # a loop in another thread
+            return self._wait_for_room() if too_much else asyncio.sleep(0)
+        while self.pending_bytes >= self._limit and not self.reader.closed:  # a thread without a loop
+            if self._clock is None:
+                raise RuntimeError(
+                    f"stream {self.name!r}: {self.pending_bytes:,} bytes wait for an event loop that "
+                    "never came; push from a coroutine"
+                )
+            time.sleep(self.limits.interval_s)
+            self._wake(_NOW)
+        return FINISHED
+
+    def _wake(self, urgency: int) -> asyncio.AbstractEventLoop | None:
+        """Have the clock, and if it is urgent the reader, at work.
+
+        The loop they use; None when the caller is not in it.
+        """
+        running = asyncio._get_running_loop()
+        clock = self._clock
+        loop = None if clock is None else clock.loop
+        if loop is None:
+            if running is None:
+                return None
+            # The first push, or the old loop is closed.
+            clock = self._clock = clock_of(running, self.limits.interval_s)
+            self.reader.loop = loop = running
+        if loop is running:
+            self._wake_here(urgency)
+            return loop
+        with contextlib.suppress(RuntimeError):  # it closes just now
+            loop.call_soon_threadsafe(self._wake_here, urgency)
+        return None
+
+    def _wake_here(self, urgency: int) -> None:
+        clock = self._clock
+        loop = None if clock is None else clock.loop
+        if clock is None or loop is None:
+            return
+        if self.reader.closed:
+            self.drop()
+            return
+        clock.add(self)
+        now = monotonic()
+        self._slow_at = now + 2 * clock.interval_s
+        if urgency == _NOW or (urgency == _IDLE and now - self._last >= clock.interval_s * 0.75):
+            self.reader.send(self, loop)
+
+    async def _wait_for_room(self) -> None:
+        await asyncio.sleep(0)
+        while self.pending_bytes >= self._limit and not self.reader.closed:
+            if self._wake(_NOW) is None:
+                await asyncio.sleep(self.limits.interval_s)
+            else:
+                await self._wait_for_frame()
+
+    async def _wait_for_frame(self) -> None:
+        if self._room is None:
+            self._room = asyncio.Event()
+        if self.pending and not self.reader.closed:
+            await self._room.wait()
+
+    def _check_payload(self, text: str | bytes) -> None:
+        size = len(text.encode("utf-8", "replace") if isinstance(text, str) else text)
+        if size > self.limits.max_payload_bytes:
+            raise OverflowError(
+                f"stream {self.name!r}: {size:,} bytes in one call; MAX_PAYLOAD_BYTES of DJUST_STREAM "
+                f"is {self.limits.max_payload_bytes:,}. Send smaller pieces, or raise the setting."
+            )
+
+
+class Streams:
+    """The streams of one connection, by name."""
+
+    __slots__ = ("_by_name", "_ended", "limits", "reader")
+
+    #: So many ended streams are remembered: by their seq when they are started again, and to refuse
+    #: what comes after their end.
+    MAX_ENDED = 1000
+
+    def __init__(self, reader: Reader, limits: Limits | None = None) -> None:
+        self.reader = reader
+        self.limits = limits or Limits()
+        self._by_name: dict[str, Stream] = {}
+        self._ended: dict[str, None] = {}
+
+    def get(self, name: str) -> Stream | None:
+        """The stream of that name; it may have ended."""
+        return self._by_name.get(name)
+
+    def open(self, name: str) -> Stream:
+        """The stream of that name: a new one when there is none, or when it has ended."""
+        stream = self._by_name.get(name)
+        if stream is None:
+            stream = Stream(name, self.reader, self.limits)
+        elif stream.ended is not None:
+            # The one frame that may still wait in the ended one takes the next seq.
+            stream = Stream(name, self.reader, self.limits, stream.seq + stream.pending)
+            self._ended.pop(name, None)
+        self._by_name[name] = stream
+        return stream
+
+    def end(self, stream: Stream, op: int, text: str = "", target: str = "") -> Awaitable[None]:
+        """End the stream: DONE or ERROR; awaited, it is on its way."""
+        sent = stream.end(op, text, target)
+        self._ended[stream.name] = None
+        if len(self._ended) > self.MAX_ENDED:
+            oldest = next(iter(self._ended))
+            del self._ended[oldest]
+            self._by_name.pop(oldest, None)
+        return sent
+
+    async def flush(self) -> None:
+        """Send what waits in any stream."""
+        for stream in list(self._by_name.values()):
+            await stream.flush()
+
+    def drop(self) -> None:
+        """The connection is gone."""
+        for stream in self._by_name.values():
+            stream.drop()
+        self._by_name.clear()
+        self._ended.clear()

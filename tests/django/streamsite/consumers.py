@@ -1,0 +1,98 @@
+"""Plain Channels consumers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from djust.streaming import StreamingMixin as DjustStreamingMixin
+
+from djust_stream import StreamConsumer
+
+from .producers import produce_all
+
+
+class Plain(StreamConsumer):
+    """Does what each test's message says."""
+
+    task: asyncio.Task[None] | None = None
+
+    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+        if not isinstance(content, dict) or "do" not in content:
+            await self.send_json({"echo": content})
+            return
+        arguments = {key: value for key, value in content.items() if key != "do"}
+        try:
+            await getattr(self, f"do_{content['do']}")(**arguments)
+        except Exception as error:
+            await self.send_json({"raised": type(error).__name__, "message": str(error)})
+
+    async def do_produce(self, streams: int, tokens: int, gap_s: float) -> None:
+        self.task = asyncio.create_task(produce_all(self, streams, tokens, gap_s))
+
+    async def do_call(self, method: str, args: list[Any], kwargs: dict[str, Any] | None = None) -> None:
+        """One of the mixin's methods, with arguments as a test names them."""
+        await getattr(self, method)(*args, **(kwargs or {}))
+        await self.send_json({"called": method})
+
+    async def do_answer(self, name: str, tokens: int = 1000, gap_s: float = 0.005, fail_at: int = -1) -> None:
+        self.start_stream(name, self.answer, name, tokens, gap_s, fail_at)
+
+    async def answer(self, name: str, tokens: int, gap_s: float, fail_at: int) -> None:
+        ANSWERS[name] = "runs"
+        try:
+            for number in range(tokens):
+                if number == fail_at:
+                    raise ValueError("key=sk-secret is not valid")
+                await self.stream_text(name, f"{name}.{number} ")
+                await asyncio.sleep(gap_s)
+        except asyncio.CancelledError:
+            ANSWERS[name] = "cancelled"
+            raise
+        ANSWERS[name] = "returned"
+
+    async def do_flood(self, name: str, megabytes: int) -> None:
+        """A producer at full speed; says how far it got when asked."""
+        self.start_stream(name, self.flood, name, megabytes)
+
+    async def flood(self, name: str, megabytes: int) -> None:
+        for number in range(megabytes * 64):
+            ANSWERS[name] = str(number)
+            await self.stream_text(name, "x" * 16384)
+
+    async def do_how(self, name: str) -> None:
+        await self.send_json({"how": ANSWERS.get(name)})
+
+    async def do_crash(self) -> None:
+        raise SystemExit("the consumer dies")
+
+
+#: How start_stream's coroutines ended, by stream; asked for over a second connection.
+ANSWERS: dict[str, str] = {}
+
+
+class DjustPlain(DjustStreamingMixin, AsyncJsonWebsocketConsumer):
+    """The same over djust's own mixin, for comparison."""
+
+    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+        self._ws_consumer = self
+        self.task = asyncio.create_task(
+            produce_all(self, content["streams"], content["tokens"], content["gap_s"])
+        )
+
+
+class Handmade(AsyncJsonWebsocketConsumer):
+    """A consumer that has a mixin object beside it and knows nothing of ours."""
+
+    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+        from djust_stream import StreamingMixin
+
+        class View(StreamingMixin):
+            pass
+
+        view = View()
+        view._ws_consumer = self
+        self.task = asyncio.create_task(
+            produce_all(view, content["streams"], content["tokens"], content["gap_s"])
+        )

@@ -1,0 +1,164 @@
+"""One timer per event loop: when it runs, when it does not, and with which loops."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from time import monotonic
+from typing import Any
+
+import pytest
+from sinks import MemorySink
+
+from djust_stream import ops
+from djust_stream.clock import Clock, clock_of
+from djust_stream.stream import Limits, Reader, Stream
+
+INTERVAL_S = 0.01
+
+
+class Counter:
+    """A member that counts its ticks and leaves after ``stays`` of them."""
+
+    def __init__(self, stays: int, block_s: float = 0, raises: bool = False) -> None:
+        self.ticks: list[float] = []
+        self.stays = stays
+        self.block_s = block_s
+        self.raises = raises
+
+    def tick(self, now: float) -> bool:
+        self.ticks.append(now)
+        if self.raises:
+            raise RuntimeError("a member's own fault")
+        until = monotonic() + self.block_s
+        while monotonic() < until:
+            pass
+        return len(self.ticks) < self.stays
+
+
+def loops() -> list[Any]:
+    import uvloop
+
+    makers = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return [pytest.param(make, id=name) for name, make in makers.items()]
+
+
+def run(make: Callable[[], asyncio.AbstractEventLoop], main: Coroutine[Any, Any, None]) -> None:
+    loop = make()
+    try:
+        loop.run_until_complete(main)
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("make", loops())
+def test_a_loop_has_one_clock_and_one_timer(make: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        clock = clock_of(loop, INTERVAL_S)
+        assert clock_of(loop, INTERVAL_S) is clock
+        members = [Counter(stays=3) for _ in range(50)]
+        for member in members:
+            clock.add(member)
+            clock.add(member)
+        assert len(clock) == 50
+        await asyncio.sleep(INTERVAL_S * 8)
+        assert {len(member.ticks) for member in members} == {3}
+        assert {tuple(member.ticks) for member in members} == {tuple(members[0].ticks)}  # the same ticks
+        assert len(clock) == 0
+        assert clock._timer is None  # nobody there: no timer
+
+    run(make, main())
+
+
+async def test_a_late_tick_stretches_itself() -> None:
+    clock = Clock(asyncio.get_running_loop(), INTERVAL_S)
+    slow = Counter(stays=4, block_s=INTERVAL_S * 2)
+    clock.add(slow)
+    await asyncio.sleep(INTERVAL_S * 16)
+    gaps = [later - earlier for earlier, later in zip(slow.ticks, slow.ticks[1:], strict=False)]
+    assert len(slow.ticks) == 4
+    assert min(gaps) >= INTERVAL_S * 2.9  # its own two intervals, then a whole one; no catching up
+
+
+async def test_a_member_that_raises_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock(asyncio.get_running_loop(), INTERVAL_S)
+    bad, good = Counter(stays=9, raises=True), Counter(stays=3)
+    clock.add(bad)
+    clock.add(good)
+    await asyncio.sleep(INTERVAL_S * 6)
+    assert len(bad.ticks) == 1
+    assert len(good.ticks) == 3
+    assert "failed at its tick" in caplog.text
+
+
+async def test_a_member_can_leave() -> None:
+    clock = Clock(asyncio.get_running_loop(), INTERVAL_S)
+    member = Counter(stays=9)
+    clock.add(member)
+    clock.discard(member)
+    clock.discard(member)
+    await asyncio.sleep(INTERVAL_S * 3)
+    assert member.ticks == []
+
+
+@pytest.mark.parametrize("make", loops())
+def test_several_loops_in_threads(make: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    texts: dict[int, str] = {}
+    clocks: set[int] = set()
+
+    async def main(number: int) -> None:
+        sink = MemorySink()
+        stream = Stream("s", Reader(sink), Limits(interval_s=INTERVAL_S))
+        clocks.add(id(clock_of(asyncio.get_running_loop(), INTERVAL_S)))
+        for token in range(300):
+            await stream.push(ops.TEXT, f"{number}.{token} ")
+            if token % 50 == 0:
+                await asyncio.sleep(INTERVAL_S / 2)
+        await stream.end(ops.DONE)
+        texts[number] = sink.text("s")
+
+    threads = [threading.Thread(target=run, args=(make, main(number))) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(clocks) == 4
+    assert texts == {number: "".join(f"{number}.{token} " for token in range(300)) for number in range(4)}
+
+
+@pytest.mark.parametrize("make", loops())
+def test_a_loop_that_closes_with_ops_pending(make: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """Nothing hangs or raises; the next loop goes on where the old one stopped."""
+    sink = MemorySink()
+    kept: list[Stream] = []
+
+    async def first() -> None:
+        stream = Stream("s", Reader(sink), Limits(interval_s=INTERVAL_S))
+        kept.append(stream)
+        await stream.push(ops.TEXT, "a")
+        await stream.push(ops.TEXT, "b")  # waits for a tick that never comes
+
+    async def second() -> None:
+        await asyncio.sleep(INTERVAL_S * 3)
+        await kept[0].push(ops.TEXT, "c")
+        await kept[0].end(ops.DONE)
+
+    run(make, first())
+    assert sink.text("s") == "a"
+    run(make, second())
+    assert sink.text("s") == "abc"
+    assert [op["op"] for op in sink.ops("s")][-1] == "done"
+
+
+def test_a_closed_loop_takes_its_clock_along() -> None:
+    loop = asyncio.new_event_loop()
+    clock = weakref.ref(clock_of(loop, INTERVAL_S))
+    assert clock() is not None
+    loop.close()
+    del loop
+    gc.collect()
+    assert clock() is None
