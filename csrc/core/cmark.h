@@ -1,0 +1,76 @@
+/* What we add to cmark-gfm.
+ *
+ * cmark-gfm parses whole documents; its line and inline functions are static.
+ * cmark_blocks.c, cmark_inlines.c and cmark_table.c each include one of its
+ * source files and add the functions below; cmark_map.c takes the place of its
+ * map.c and references.c. Nothing of cmark-gfm is changed.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef DJS_CMARK_H
+#define DJS_CMARK_H
+
+#include <stdbool.h>
+#include <config.h>
+#include <cmark-gfm.h>
+#include <node.h>
+#include <parser.h>
+#include <references.h>
+#include <syntax_extension.h>
+#include <cmark-gfm-core-extensions.h>
+#include <table.h>
+#include <strikethrough.h>
+#include "buf.h"
+
+/* Once per process, before anything else: registers the extensions and sets
+ * the tables of special characters, which are then only read. Setting them
+ * for good is what lets threads parse side by side. */
+void djs_cmark_setup(void);
+
+/* A parser with our extensions attached. */
+cmark_parser *djs_cmark_parser(cmark_mem *mem);
+
+/* ---- blocks ---- */
+
+/* One complete line, with or without its newline. */
+void djs_cmark_line(cmark_parser *parser, const uint8_t *line, size_t n);
+
+/* Closes the block; returns its parent. */
+cmark_node *djs_cmark_close(cmark_parser *parser, cmark_node *block);
+
+/* Closes everything that is open. */
+void djs_cmark_close_all(cmark_parser *parser);
+
+bool djs_cmark_has_inlines(cmark_node *node);
+
+/* ---- inlines ---- */
+
+/* Parses text into inline children of parent. With `unfinished`, text is the
+ * beginning of a leaf whose rest is still to come: what is open is closed as
+ * if its end stood here, what cannot be told yet is left out (complete.h). */
+void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, const uint8_t *text, size_t n, cmark_map *map,
+                       bool unfinished);
+
+/* Could text, the beginning of a paragraph, still be (or contain) a link
+ * reference definition? */
+bool djs_cmark_may_define(cmark_mem *mem, const uint8_t *text, size_t n);
+
+/* ---- tables ---- */
+
+/* Gives copy what a table or row node keeps outside the node. */
+void djs_cmark_clone_table(cmark_mem *mem, cmark_node *copy, const cmark_node *node);
+
+/* 'l', 'c', 'r' or 0. */
+uint8_t djs_cmark_alignment(const cmark_node *cell);
+
+/* ---- reference definitions ---- */
+
+typedef struct djs_refmap djs_refmap;
+struct djs_refmap {
+    cmark_map base;    /* sorted: an open hash table of base.size entries */
+    size_t cap;        /* of that table: 0 or a power of two */
+    djs_refmap *below; /* asked first: the definitions that are certain */
+    djs_buf *misses;   /* uint64_t: labels that were looked up and not found */
+    djs_buf *fresh;    /* uint64_t: labels that were defined */
+};
+
+#endif

@@ -1,0 +1,147 @@
+/* cmark-gfm's inline parser, and what an unfinished leaf shows.
+ *
+ * The law: without `unfinished` this is cmark_parse_inlines, call for call.
+ * With it, the tree is what cmark would make of the text, if
+ *   - each emphasis, strong, strikethrough or code span that is still open
+ *     were closed at the end, the innermost first;
+ *   - the text ended before an open bracket, or before a link whose
+ *     destination has not ended.
+ * An opener that nothing follows yet is left out: it shows neither as a
+ * marker nor as an empty element.
+ *
+ * Checked by: tests/test_markdown.py (every prefix of every spec example).
+ *
+ * SPDX-License-Identifier: MIT */
+#include <inlines.c>
+#include "cmark.h"
+#include "complete.h"
+
+static void cut_from(subject *subj, cmark_node *node, bufsize_t position) {
+    while (subj->last_delim && subj->last_delim->position > position) remove_delimiter(subj, subj->last_delim);
+    while (node) {
+        cmark_node *next = node->next;
+        cmark_node_unlink(node);
+        node = next;
+    }
+}
+
+/* The opening bracket that the text may not go past, or NULL. */
+static bracket *open_bracket(subject *subj) {
+    bracket *found = NULL;
+    for (bracket *b = subj->last_bracket; b; b = b->previous)
+        if (subj->input.len - b->position <= DJS_HOLD_BRACKET) found = b;
+    return found;
+}
+
+/* The rest of the text is code: its closing backticks are still to come. */
+static void complete_code(subject *subj, cmark_node *parent) {
+    cmark_node *ticks = parent->last_child;
+    bufsize_t from = subj->pos, to = subj->input.len;
+    cmark_node_unlink(ticks);
+    if (from + 1 < to && peek_at(subj, from) == ' ') from++; /* stripped, if the end has one too */
+    if (from == to) return;
+    cmark_strbuf code = CMARK_BUF_INIT(subj->mem);
+    cmark_strbuf_put(&code, subj->input.data + from, to - from);
+    for (bufsize_t i = 0; i < code.size; i++)
+        if (code.ptr[i] == '\n') code.ptr[i] = ' ';
+    append_child(parent, make_code(subj, from, to, cmark_chunk_buf_detach(&code)));
+    subj->pos = to;
+}
+
+/* Is this an opener that is closed at the end? A lone * or _ inside a word is
+ * not: 2*3 is no emphasis. */
+static bool completes(const delimiter *d) {
+    if (!d->can_open) return false;
+    if (d->delim_char == '~') return d->length == 2;
+    return d->length > 1 || !d->can_close;
+}
+
+/* Gives each opener a closer at the end of the text. Those that their opener
+ * did not want are taken away again. */
+static void process_unfinished(cmark_parser *parser, subject *subj, cmark_node *parent) {
+    cmark_node *last = parent->last_child;
+    for (delimiter *d = subj->last_delim, *previous; d; d = previous) {
+        previous = d->previous;
+        if (!completes(d)) continue;
+        if (d->inl_text == last) {
+            last = last->prev;
+            cmark_node_unlink(d->inl_text);
+            remove_delimiter(subj, d);
+        }
+    }
+    cmark_node *closers = NULL; /* chained by user_data */
+    for (delimiter *d = subj->last_delim; d; d = d->previous) {
+        if (!completes(d)) continue;
+        cmark_node *closer = make_str(subj, subj->pos, subj->pos, d->inl_text->as.literal);
+        append_child(parent, closer);
+        push_delimiter(subj, d->delim_char, false, true, closer);
+        closer->user_data = closers;
+        closers = closer;
+    }
+    process_emphasis(parser, subj, 0);
+    for (cmark_node *closer = closers, *next; closer; closer = next) {
+        next = closer->user_data;
+        closer->user_data = NULL;
+        /* One that was used up is out of the tree, though its parent pointer stays. */
+        if (closer->prev ? closer->prev->next == closer : closer->parent->first_child == closer) cmark_node_unlink(closer);
+    }
+}
+
+void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, const uint8_t *text, size_t n, cmark_map *map,
+                       bool unfinished) {
+    subject subj;
+    if (unfinished) n = djs_leaf_told(text, n);
+    cmark_chunk content = {(unsigned char *)text, (bufsize_t)n, 0};
+    subject_from_buf(parser->mem, 1, 0, &subj, &content, map);
+    cmark_chunk_rtrim(&subj.input);
+
+    while (!is_eof(&subj)) {
+        bufsize_t at = subj.pos;
+        unsigned char c = peek_char(&subj);
+        bracket *opener = subj.last_bracket;
+        cmark_node *bracket_text = opener ? opener->inl_text : NULL;
+        bufsize_t position = opener ? opener->position : 0;
+        if (!parse_inline(parser, &subj, parent, parser->options)) break;
+        if (!unfinished) continue;
+        if (c == '`' && parent->last_child->type == CMARK_NODE_TEXT) {
+            complete_code(&subj, parent);
+        } else if (c == ']' && opener && subj.pos == at + 1 && parent->last_child->type == CMARK_NODE_TEXT &&
+                   djs_link_open(text + subj.pos, (size_t)(subj.input.len - subj.pos))) {
+            cut_from(&subj, bracket_text, position);
+            break;
+        }
+    }
+    if (unfinished) {
+        bracket *open = open_bracket(&subj);
+        if (open) cut_from(&subj, open->inl_text, open->position);
+        process_unfinished(parser, &subj, parent);
+    } else {
+        process_emphasis(parser, &subj, 0);
+    }
+    while (subj.last_delim) remove_delimiter(&subj, subj.last_delim);
+    while (subj.last_bracket) pop_bracket(&subj);
+}
+
+bool djs_cmark_may_define(cmark_mem *mem, const uint8_t *text, size_t n) {
+    size_t i;
+    if (!n || text[0] != '[') return false;
+    for (i = 1; i < n && text[i] != ']'; i++) {
+        if (text[i] == '[' || i > MAX_LINK_LABEL_LENGTH + 1) return false;
+        if (text[i] == '\\') i++;
+    }
+    if (i + 1 >= n) return true;
+    if (text[i + 1] != ':') return false;
+    for (i += 2; i < n && cmark_isspace(text[i]); i++) {}
+    if (i >= n) return true;
+    djs_refmap none = {.base = {.mem = mem}};
+    cmark_chunk input = {(unsigned char *)text, (bufsize_t)n, 0};
+    if (cmark_parse_reference_inline(mem, &input, &none.base)) return true;
+    /* No match yet: only a title that begins after the destination can change that. */
+    if (text[i] == '<') {
+        while (i < n && text[i] != '>' && text[i] != '\n') i++;
+        if (i < n && text[i] == '>') i++;
+    }
+    while (i < n && !cmark_isspace(text[i])) i++;
+    while (i < n && cmark_isspace(text[i])) i++;
+    return i >= n || strchr("\"'(", text[i]);
+}

@@ -1,0 +1,202 @@
+/* What an unfinished line or leaf may already show.
+ *
+ * The law: holding back is for the tail only. What a frame shows is a prefix
+ * of what later frames show, unless the text itself turned out to mean
+ * something that the first readers of model answers almost never meet; what
+ * is held back appears at the latest when the line, or the stream, ends.
+ *
+ * An example that breaks a naive version: "- " is a list item, "- -" a list in
+ * a list, "- - -" a thematic break, and "-" after a paragraph an underline
+ * that makes it a heading. None of them is shown before a letter tells.
+ *
+ * Figures behind the rules: 4,025 real model answers: 17,157 strong spans
+ * against 16 literal "**"; no lone backtick was left literal; 317 paragraphs
+ * were directly followed by "- ".
+ *
+ * SPDX-License-Identifier: MIT */
+#include "complete.h"
+#include <cmark_ctype.h>
+
+static bool blank(uint8_t c) { return c == ' ' || c == '\t'; }
+
+/* Only bytes of this set? */
+static bool only(const uint8_t *text, size_t n, const char *set) {
+    for (size_t i = 0; i < n; i++)
+        if (!text[i] || !strchr(set, text[i])) return false;
+    return true;
+}
+
+static size_t run(const uint8_t *text, size_t n, uint8_t c) {
+    size_t i = 0;
+    while (i < n && text[i] == c) i++;
+    return i;
+}
+
+/* ---- lines ---- */
+
+/* cmark reads the line as text of a paragraph. Can the rest make it something else? */
+static bool text_told(const uint8_t *text, size_t n) {
+    while (n && blank(*text)) text++, n--; /* a lazy continuation line keeps its indentation */
+    if (!n) return false;
+    uint8_t c = text[0];
+    size_t i;
+    switch (c) {
+    case '*': case '_': /* thematic break, list item */
+        return n > 1 && !blank(text[1]) && !only(text, n, c == '*' ? "* \t" : "_ \t");
+    case '-': case '+': case ':': /* list item, thematic break, underline, delimiter row */
+        return n > 1 && !blank(text[1]) && !only(text, n, "-|:+ \t");
+    case '=': /* underline */
+        return !only(text, n, "= \t");
+    case '|': /* delimiter row */
+        return !only(text, n, "-|: \t");
+    case '#': case '`': case '~': /* heading, fence */
+        i = run(text, n, c);
+        return i < n && (c == '#' || i < 3);
+    case '<': { /* HTML block of kind 7: one tag, alone on its line */
+        if (n < 2) return false;
+        if (!cmark_isalpha(text[1]) && !strchr("/!?", text[1])) return true;
+        const uint8_t *end = memchr(text, '>', n);
+        if (!end) return n > DJS_HOLD_TAG;
+        for (end++; end < text + n && blank(*end); end++) {}
+        return end < text + n;
+    }
+    default:
+        for (i = 0; i < n && i < 10 && cmark_isdigit(text[i]); i++) {}
+        if (!i || i > 9) return true;
+        if (i == n) return false;
+        return (text[i] != '.' && text[i] != ')') || (i + 1 < n && !blank(text[i + 1])); /* list item */
+    }
+}
+
+/* Has the name of the tag that opens an HTML block ended? */
+static bool tag_told(const uint8_t *text, size_t n, int kind) {
+    size_t i = 1;
+    if (kind == 7) return false;
+    if (kind != 1 && kind != 6) return true;
+    if (i < n && text[i] == '/') i++;
+    while (i < n && cmark_isalnum(text[i])) i++;
+    return i < n;
+}
+
+bool djs_line_told(const cmark_parser *parser, const uint8_t *line, size_t n, bool fresh) {
+    const cmark_node *node = parser->current;
+    size_t offset = (size_t)parser->offset, start = (size_t)parser->first_nonspace;
+    if (offset > n) offset = n;
+    if (start > n) start = n;
+    switch (node->type) {
+    case CMARK_NODE_PARAGRAPH:
+        return text_told(line + offset, n - offset);
+    case CMARK_NODE_HEADING: /* "##" may go on; an underline is told by its end */
+        return !node->as.heading.setext && node->content.size > 1;
+    case CMARK_NODE_CODE_BLOCK:
+        if (!node->as.code.fenced) return start < n;
+        if (fresh) return false; /* an info string, or a "`" that makes it text */
+        if (parser->indent > 3) return true;
+        return start < n && !only(line + start, n - start, node->as.code.fence_char == '`' ? "` \t" : "~ \t");
+    case CMARK_NODE_HTML_BLOCK:
+        return !fresh || tag_told(line + start, n - start, node->as.html_block_type);
+    default:
+        if (node->type == CMARK_NODE_TABLE_ROW) {
+            for (start = 0; start < n && (blank(line[start]) || line[start] == '>'); start++) {}
+            return (start < n && line[start] == '|') || text_told(line + start, n - start);
+        }
+        return false; /* a container with nothing in it yet, a thematic break, a closing fence */
+    }
+}
+
+/* ---- leaves ---- */
+
+static bool escaped(const uint8_t *text, size_t at) {
+    size_t slashes = 0;
+    while (slashes < at && text[at - 1 - slashes] == '\\') slashes++;
+    return slashes & 1;
+}
+
+static bool boundary(const uint8_t *text, size_t at) { return !at || cmark_isspace(text[at - 1]) || strchr("*_~(", text[at - 1]); }
+
+static bool begins(const uint8_t *word, size_t n, const char *with) {
+    size_t len = strlen(with);
+    return n >= len && !memcmp(word, with, len);
+}
+
+/* Is word the beginning of what an autolink starts with? */
+static bool scheme_begun(const uint8_t *word, size_t n) {
+    static const char *const starts[] = {"https://", "http://", "ftp://", "www."};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (n <= strlen(starts[i]) && !memcmp(word, starts[i], n)) return true;
+    return false;
+}
+
+/* "<" without ">": a tag or an autolink that is not complete? */
+static bool tag_open(const uint8_t *text, size_t n) {
+    if (n == 1) return true;
+    if (!cmark_isalpha(text[1]) && !strchr("/!?", text[1])) return false;
+    size_t i = 1;
+    while (i < n && !cmark_isspace(text[i])) i++;
+    if (i == n || !cmark_isalpha(text[1])) return true;
+    while (i < n && cmark_isspace(text[i])) i++;
+    while (i < n && (cmark_isalnum(text[i]) || strchr("_:.-", text[i]))) i++;
+    return i == n || text[i] == '='; /* an attribute; in "a <b and c" it is prose */
+}
+
+/* One step: the bytes to hold back at the end, or 0. */
+static size_t hold(const uint8_t *text, size_t n) {
+    uint8_t c = text[n - 1];
+    if (cmark_isspace(c)) return 1;
+    if (strchr("*_~`\\!", c) && !escaped(text, n - 1)) return 1;
+    size_t limit = n > DJS_HOLD_TAG ? n - DJS_HOLD_TAG : 0, i;
+    for (i = n; i > limit && i + 32 > n && (cmark_isalnum(text[i - 1]) || text[i - 1] == '#'); i--) {}
+    if (i > limit && text[i - 1] == '&' && !escaped(text, i - 1)) return n - i + 1;
+    for (i = n; i > limit && text[i - 1] != '<' && text[i - 1] != '>'; i--) {}
+    if (i > limit && text[i - 1] == '<' && !escaped(text, i - 1) && tag_open(text + i - 1, n - i + 1)) return n - i + 1;
+    for (i = n; i > limit && !boundary(text, i); i--) {}
+    if (i == n) return 0;
+    if (scheme_begun(text + i, n - i)) return n - i;
+    if ((begins(text + i, n - i, "http") || begins(text + i, n - i, "www.")) && strchr("?!.,:)'\";", c)) return 1;
+    return 0;
+}
+
+size_t djs_leaf_told(const uint8_t *text, size_t n) {
+    size_t back;
+    while (n && (back = hold(text, n))) n -= back;
+    return n;
+}
+
+size_t djs_header_told(const uint8_t *text, size_t n) {
+    size_t end = n;
+    while (end && cmark_isspace(text[end - 1])) end--;
+    size_t start = end;
+    while (start && text[start - 1] != '\n') start--;
+    while (start < end && blank(text[start])) start++;
+    if (start == end || text[start] != '|' || end - start > DJS_HOLD_HEADER) return n;
+    return start;
+}
+
+bool djs_link_open(const uint8_t *rest, size_t n) {
+    size_t i = 1;
+    if (!n) return true;
+    if (rest[0] == '[') return !memchr(rest, ']', n) && n < MAX_LINK_LABEL_LENGTH;
+    if (rest[0] != '(') return false;
+    while (i < n && cmark_isspace(rest[i])) i++;
+    if (i < n && rest[i] == '<') {
+        for (i++; i < n && rest[i] != '>'; i++) {
+            if (rest[i] == '\n' || rest[i] == '<') return false;
+            if (rest[i] == '\\') i++;
+        }
+        i++;
+    } else {
+        for (int depth = 0; i < n && !cmark_isspace(rest[i]); i++) {
+            if (rest[i] == '\\') i++;
+            else if (rest[i] == '(') depth++;
+            else if (rest[i] == ')' && depth-- == 0) return false; /* complete: cmark has seen it */
+        }
+    }
+    while (i < n && cmark_isspace(rest[i])) i++;
+    if (i >= n) return true;
+    uint8_t quote = rest[i] == '(' ? ')' : rest[i];
+    if (!strchr("\"')", quote)) return false;
+    for (i++; i < n && rest[i] != quote; i++)
+        if (rest[i] == '\\') i++;
+    for (i++; i < n && cmark_isspace(rest[i]); i++) {}
+    return i >= n;
+}

@@ -1,0 +1,33 @@
+/* What an unfinished line or leaf may already show.
+ *
+ * A line that has only begun, or a leaf whose rest is still to come, can be
+ * read in more than one way. These functions say how much of it can be told.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef DJS_COMPLETE_H
+#define DJS_COMPLETE_H
+
+#include "cmark.h"
+
+/* Is it settled what kind of block the unfinished line belongs to? parser has
+ * just processed it; line is its text. `fresh` says whether a node was made
+ * by this line rather than open before it. */
+bool djs_line_told(const cmark_parser *parser, const uint8_t *line, size_t n, bool fresh);
+
+/* How many bytes of an unfinished leaf can be shown: the rest is a marker,
+ * entity, escape, tag or autolink that is not complete. */
+size_t djs_leaf_told(const uint8_t *text, size_t n);
+
+/* How many bytes of an unfinished paragraph can be shown when its last line
+ * may turn out to be the header of a table. */
+size_t djs_header_told(const uint8_t *text, size_t n);
+
+/* After "[text" and "]": could what follows still make it a link? */
+bool djs_link_open(const uint8_t *rest, size_t n);
+
+/* The longest text between an open "[" and the end that is held back: link
+ * texts are short, and an answer is not kept waiting for a bracket that nobody
+ * closes. Of 4,025 model answers 1,759 had a literal "[", 195 a link. */
+enum { DJS_HOLD_BRACKET = 160, DJS_HOLD_TAG = 200, DJS_HOLD_HEADER = 1000 };
+
+#endif

@@ -1,0 +1,280 @@
+/* Streaming Markdown.
+ *
+ * The law: feeding a text in any pieces, with frames at any places, ends in
+ * the same DOM as djs_markdown_render of the whole; and every frame shows a
+ * well-formed, safe page.
+ *
+ *     "- a\n\n- b"    the first item is on the page as tight; at "- b" the
+ *                     list is loose: one edit, and no node is rebuilt.
+ *     "[x]\n\n[x]: /u" the paragraph is on the page as text; the definition
+ *                     replaces what is in it, and nothing else.
+ *
+ * After a failure (memory, size) the md is closed: every call says why, and
+ * what is on the page stays.
+ *
+ * Checked by: tests/test_markdown.py, tests/test_markdown_spec.py,
+ * tests/fuzz_markdown.py, tests/c/test_markdown.c.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "markdown.h"
+#include "complete.h"
+#include "late.h"
+#include "spine.h"
+#include "utf8.h"
+#include <cmark_ctype.h>
+
+struct djs_markdown {
+    djs_markdown_options options;
+    djs_status failed;
+    bool finished;
+    bool skip_newline;    /* the last byte was CR: an LF now belongs to it */
+    size_t fed;           /* bytes of source in all */
+    size_t shown;         /* of text: how much the last frame knew */
+    djs_memory memory;
+    djs_spine spine;
+    djs_page page;
+    djs_edits edits;
+    djs_buf text;         /* fed and valid, from the beginning of the unfinished line */
+    uint8_t cut[4];       /* the beginning of a character, at the end of what was fed */
+    size_t cut_n;
+    djs_buf source;       /* the whole text, with options.fill */
+    djs_buf fresh;        /* labels defined since the last line */
+    djs_late late;
+};
+
+static void note_leaf(djs_render *r, cmark_node *leaf) {
+    djs_markdown *md = r->context;
+    djs_buf *misses = &md->spine.misses;
+    if (misses->len && r->nesting <= DJS_MAX_NESTING) {
+        size_t path = md->late.paths.len, steps = djs_spine_path(&md->spine, leaf, &md->late.paths);
+        djs_status status = djs_late_add(&md->late, leaf->content.ptr, (size_t)leaf->content.size, path, steps, misses);
+        if (status) r->out->status = status;
+    }
+    djs_buf_clear(misses);
+}
+
+djs_markdown *djs_markdown_new(const djs_markdown_options *options) {
+    djs_markdown *md = djs_calloc(1, sizeof *md);
+    if (!md) return NULL;
+    md->options = *options;
+    md->spine = (djs_spine){.memory = &md->memory, .page = &md->page, .edits = &md->edits, .options = &md->options.render,
+                            .raw = options->mode == DJS_RAW, .leaf = note_leaf, .context = md};
+    if (djs_spine_start(&md->spine)) {
+        djs_markdown_free(md);
+        return NULL;
+    }
+    ((djs_refmap *)md->spine.live->refmap)->fresh = &md->fresh;
+    return md;
+}
+
+void djs_markdown_free(djs_markdown *md) {
+    if (!md) return;
+    djs_spine_free(&md->spine);
+    djs_memory_free(&md->memory);
+    djs_edits_free(&md->edits);
+    djs_late_free(&md->late);
+    djs_buf_free(&md->page.tail);
+    djs_buf_free(&md->text);
+    djs_buf_free(&md->source);
+    djs_buf_free(&md->fresh);
+    djs_realloc(md, 0);
+}
+
+/* ---- text in ---- */
+
+/* Appends bytes as valid UTF-8 without NUL. */
+static void clean(djs_buf *out, const uint8_t *bytes, size_t n) {
+    size_t from = out->len;
+    djs_utf8_clean(out, bytes, n);
+    while (!out->status) {
+        uint8_t *nul = out->len > from ? memchr(out->ptr + from, 0, out->len - from) : NULL;
+        if (!nul) break;
+        from = (size_t)(nul - out->ptr);
+        if (!djs_buf_grow(out, 2)) break;
+        memmove(out->ptr + from + 3, out->ptr + from + 1, out->len - from - 1);
+        memcpy(out->ptr + from, "\xEF\xBF\xBD", 3);
+        out->len += 2;
+    }
+}
+
+djs_status djs_markdown_feed(djs_markdown *md, const uint8_t *bytes, size_t n) {
+    if (md->failed || md->finished) return md->failed ? md->failed : DJS_ECLOSED;
+    if (n > md->options.max_bytes - md->fed) return DJS_ETOOBIG;
+    size_t text = md->text.len, source = md->source.len;
+    while (md->cut_n && n) { /* finish a character that was cut */
+        md->cut[md->cut_n++] = *bytes;
+        if (djs_utf8_unfinished(md->cut, md->cut_n) == md->cut_n) {
+            bytes++, n--, md->fed++;
+            continue;
+        }
+        bool whole = djs_utf8_valid(md->cut, md->cut_n) == md->cut_n;
+        clean(&md->text, md->cut, whole ? md->cut_n : md->cut_n - 1);
+        if (whole) bytes++, n--, md->fed++;
+        md->cut_n = 0;
+    }
+    size_t rest = djs_utf8_unfinished(bytes, n);
+    if (n > rest) clean(&md->text, bytes, n - rest);
+    if (md->options.fill) djs_buf_put(&md->source, md->text.ptr + text, md->text.len - text);
+    if (md->text.status || md->source.status) {
+        djs_status why = md->text.status ? md->text.status : md->source.status;
+        djs_buf_cut(&md->text, text);
+        djs_buf_cut(&md->source, source);
+        return md->failed = why;
+    }
+    if (rest) memcpy(md->cut, bytes + n - rest, md->cut_n = rest);
+    md->fed += n;
+    return DJS_OK;
+}
+
+size_t djs_markdown_pending(const djs_markdown *md) { return md->text.len - md->shown; }
+
+/* ---- lines ---- */
+
+/* The lines of text, with CR, LF and CR LF as ends; on_line for each whole one.
+ * Returns where the unfinished one begins. */
+static size_t each_line(const uint8_t *text, size_t n, size_t from, bool *skip_newline,
+                        void (*on_line)(void *, const uint8_t *, size_t), void *context) {
+    size_t start = 0, i = from;
+    if (*skip_newline && n) {
+        start = text[0] == '\n';
+        if (i < start) i = start;
+        *skip_newline = false;
+    }
+    for (; i < n; i++) {
+        if (text[i] != '\n' && text[i] != '\r') continue;
+        on_line(context, text + start, i - start);
+        if (text[i] == '\r' && i + 1 < n && text[i + 1] == '\n') i++;
+        else if (text[i] == '\r' && i + 1 == n) *skip_newline = true;
+        start = i + 1;
+    }
+    return start;
+}
+
+/* The definitions that a line completed: their leaves, rendered again in place. */
+static void patch_late(djs_markdown *md) {
+    bool due = djs_late_define(&md->late, &md->fresh);
+    djs_buf_clear(&md->fresh);
+    if (!due) return;
+    djs_spine *s = &md->spine;
+    djs_spine_flush(s);
+    djs_late_leaf *leaves = (djs_late_leaf *)(void *)md->late.leaves.ptr;
+    for (size_t i = 0; i < md->late.leaves.len / sizeof *leaves; i++) {
+        djs_late_leaf *leaf = leaves + i;
+        djs_edit *edit = leaf->due ? djs_edits_add(&md->edits, DJS_PATCH) : NULL;
+        leaf->due = false;
+        if (!edit) continue;
+        cmark_parser parser = *s->live;
+        parser.mem = &djs_scratch;
+        djs_render r = djs_spine_renderer(s, &parser, s->live->refmap);
+        r.out = &md->edits.html;
+        cmark_node *node = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, &djs_scratch);
+        cmark_strbuf_put(&node->content, md->late.texts.ptr + leaf->text, (bufsize_t)leaf->n);
+        djs_render_inlines(&r, node);
+        djs_buf_clear(&s->misses); /* already noted under this leaf */
+        djs_buf_put(&md->edits.paths, md->late.paths.ptr + leaf->path, leaf->steps * sizeof(uint32_t));
+        edit->steps = leaf->steps;
+        edit->n = md->edits.html.len - edit->html;
+    }
+}
+
+static void whole_line(void *context, const uint8_t *line, size_t n) {
+    djs_markdown *md = context;
+    djs_spine_line(&md->spine, line, n);
+    if (md->fresh.len) patch_late(md);
+}
+
+/* Parses the lines that have ended. */
+static void take_lines(djs_markdown *md) {
+    size_t start = each_line(md->text.ptr, md->text.len, md->shown, &md->skip_newline, whole_line, md);
+    djs_buf_drop(&md->text, start);
+    md->shown = md->text.len;
+}
+
+/* ---- frames ---- */
+
+/* For clients that know only grow and fill: anything else becomes the whole page. */
+static djs_status fill(djs_markdown *md) {
+    djs_edit *list = (djs_edit *)(void *)md->edits.list.ptr;
+    size_t i = 0, n = djs_edits_count(&md->edits);
+    while (i < n && list[i].kind == DJS_GROW) i++;
+    if (i == n) return DJS_OK;
+    djs_edits_clear(&md->edits);
+    djs_edit *edit = djs_edits_add(&md->edits, DJS_FILL);
+    djs_status status = djs_markdown_render(&md->options, md->source.ptr, md->source.len, !md->finished, &md->edits.html);
+    if (edit) edit->n = md->edits.html.len;
+    return status;
+}
+
+static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
+    *edits = &md->edits;
+    djs_edits_clear(&md->edits);
+    if (md->failed) return md->failed;
+    if (md->finished) return DJS_OK;
+    if (!last && md->shown == md->text.len) return DJS_OK; /* nothing new */
+    if (setjmp(*djs_memory_enter(&md->memory))) {
+        md->failed = djs_memory_leave();
+        djs_memory_free(&md->memory);
+        djs_edits_clear(&md->edits);
+        return md->failed;
+    }
+    if (last) {
+        if (md->cut_n) clean(&md->text, md->cut, md->cut_n);
+        if (md->cut_n && md->options.fill) clean(&md->source, md->cut, md->cut_n);
+        md->cut_n = 0;
+    }
+    take_lines(md);
+    if (last) {
+        if (md->text.len) whole_line(md, md->text.ptr, md->text.len);
+        djs_spine_end(&md->spine);
+        if (md->fresh.len) patch_late(md);
+        md->finished = true;
+        djs_buf_free(&md->text);
+        md->shown = 0;
+    } else {
+        djs_spine_show(&md->spine, md->text.ptr, md->text.len);
+    }
+    djs_scratch_free(&md->memory);
+    djs_memory_leave();
+    djs_status status = djs_edits_status(&md->edits);
+    if (!status && md->options.fill) status = fill(md);
+    if (last) djs_memory_free(&md->memory);
+    return md->failed = status;
+}
+
+djs_status djs_markdown_frame(djs_markdown *md, const djs_edits **edits) { return turn(md, false, edits); }
+djs_status djs_markdown_finish(djs_markdown *md, const djs_edits **edits) { return turn(md, true, edits); }
+
+/* ---- all at once ---- */
+
+static void feed_whole(void *context, const uint8_t *line, size_t n) { djs_spine_feed(context, line, n); }
+
+djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_t *text, size_t n, bool partial, djs_buf *out) {
+    djs_memory memory = {0};
+    djs_buf clean_text = {0};
+    if (n > options->max_bytes) return DJS_ETOOBIG;
+    if (partial) n -= djs_utf8_unfinished(text, n);
+    clean(&clean_text, text, n);
+    if (setjmp(*djs_memory_enter(&memory))) {
+        djs_status why = djs_memory_leave();
+        djs_memory_free(&memory);
+        djs_buf_free(&clean_text);
+        return why;
+    }
+    if (clean_text.status) djs_memory_fail(clean_text.status);
+    cmark_parser *parser = djs_cmark_parser(&djs_scratch);
+    bool skip = false;
+    size_t start = each_line(clean_text.ptr, clean_text.len, 0, &skip, feed_whole, parser);
+    const uint8_t *line = clean_text.ptr + start;
+    size_t rest = clean_text.len - start;
+    djs_render r = {.out = out, .options = &options->render, .parser = parser, .map = parser->refmap,
+                    .raw = options->mode == DJS_RAW};
+    if (partial) r.tail = djs_spine_try(parser, line, rest, r.raw);
+    else if (rest) djs_spine_feed(parser, line, rest);
+    djs_cmark_close_all(parser);
+    cmark_node *root = parser->root;
+    for (cmark_node *child = root->first_child; child; child = child->next) djs_render_block(&r, child);
+    djs_memory_free(&memory);
+    djs_memory_leave();
+    djs_buf_free(&clean_text);
+    return out->status;
+}

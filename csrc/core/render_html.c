@@ -1,0 +1,392 @@
+/* A cmark tree as HTML.
+ *
+ * The law: the output is well-formed, and holds no element, attribute or URL
+ * scheme but those named here, whatever the tree holds. As a DOM it equals
+ * what cmark_render_html makes of the same tree, but for: raw HTML (text), URLs
+ * that are not allowed (the link's text stays), images (links, unless shown),
+ * rel and dir.
+ *
+ * Checked by: tests/test_markdown_spec.py, tests/test_markdown_safe.py.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "render_html.h"
+#include "complete.h"
+#include <cmark_ctype.h>
+#include <houdini.h>
+
+static void lit(djs_render *r, const char *html) {
+    djs_buf_put(r->out, html, strlen(html));
+    r->mark = r->out->len;
+}
+
+static void closing(djs_render *r, const char *tag) { djs_buf_put(r->out, tag, strlen(tag)); }
+
+/* cmark-gfm 0.29.0.gfm.13 encodes U+FFFE and U+FFFF as the single bytes FE and
+ * FF, which no valid UTF-8 contains. Input is valid, so they can only be these. */
+static void put_mended(djs_buf *out, const uint8_t *text, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (text[i] >= 0xFE) {
+            djs_buf_put(out, text, i);
+            djs_buf_put(out, text[i] == 0xFE ? "\xEF\xBF\xBE" : "\xEF\xBF\xBF", 3);
+            text += i + 1;
+            n -= i + 1;
+            i = (size_t)-1;
+        }
+    djs_buf_put(out, text, n);
+}
+
+static const char *const entity[256] = {['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;"};
+
+void djs_render_text(djs_render *r, const uint8_t *text, size_t n) {
+    size_t i = 0;
+    if (!n) return;
+    for (;;) {
+        size_t from = i;
+        while (i < n && !entity[text[i]] && text[i] < 0xFE) i++;
+        djs_buf_put(r->out, text + from, i - from);
+        if (i == n) break;
+        if (text[i] >= 0xFE) put_mended(r->out, text + i, 1);
+        else djs_buf_put(r->out, entity[text[i]], strlen(entity[text[i]]));
+        i++;
+    }
+    r->mark = r->out->len;
+}
+
+static void attribute_text(djs_render *r, const uint8_t *text, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '"') djs_buf_lit(r->out, "&quot;");
+        else if (entity[text[i]]) djs_buf_put(r->out, entity[text[i]], strlen(entity[text[i]]));
+        else put_mended(r->out, text + i, 1);
+    }
+}
+
+/* ---- URLs ---- */
+
+/* http, https, mailto, or none: read as a browser would, which skips leading
+ * controls and spaces, and tabs and newlines everywhere (WHATWG URL, 4.4). */
+static bool url_allowed(const uint8_t *url, size_t n, bool image) {
+    char scheme[8];
+    size_t len = 0, i = 0;
+    while (i < n && url[i] <= ' ') i++;
+    for (; i < n; i++) {
+        uint8_t c = url[i];
+        if (c == '\t' || c == '\n' || c == '\r') continue;
+        if (c == ':') break;
+        if (!cmark_isalnum(c) && c != '+' && c != '-' && c != '.') return true; /* relative: no scheme before this */
+        if (len == sizeof scheme - 1) len--; /* longer than any that is allowed */
+        scheme[len++] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+    if (i == n) return true;
+    scheme[len] = 0;
+    return !strcmp(scheme, "http") || !strcmp(scheme, "https") || (!image && !strcmp(scheme, "mailto"));
+}
+
+static void url(djs_render *r, const cmark_chunk *chunk) {
+    djs_buf mended = {0};
+    put_mended(&mended, chunk->data, (size_t)chunk->len);
+    cmark_strbuf href = CMARK_BUF_INIT(r->parser->mem);
+    if (mended.len) houdini_escape_href(&href, mended.ptr, (bufsize_t)mended.len);
+    if (mended.status) r->out->status = mended.status;
+    djs_buf_put(r->out, href.ptr, (size_t)href.size);
+    cmark_strbuf_free(&href);
+    djs_buf_free(&mended);
+}
+
+static void link_open(djs_render *r, const cmark_node *node) {
+    lit(r, "<a href=\"");
+    url(r, &node->as.link.url);
+    if (node->as.link.title.len) {
+        djs_buf_lit(r->out, "\" title=\"");
+        attribute_text(r, node->as.link.title.data, (size_t)node->as.link.title.len);
+    }
+    lit(r, "\" rel=\"nofollow noopener noreferrer\">");
+}
+
+/* ---- inlines ---- */
+
+/* The text of a subtree, without recursion: nesting has no limit here. */
+static void plain(djs_render *r, const cmark_node *root, bool attribute) {
+    const cmark_node *node = root->first_child;
+    while (node) {
+        const cmark_chunk *text = &node->as.literal;
+        if (node->type == CMARK_NODE_TEXT || node->type == CMARK_NODE_CODE || node->type == CMARK_NODE_HTML_INLINE) {
+            if (attribute) attribute_text(r, text->data, (size_t)text->len);
+            else djs_render_text(r, text->data, (size_t)text->len);
+        } else if (node->type == CMARK_NODE_SOFTBREAK || node->type == CMARK_NODE_LINEBREAK) {
+            lit(r, " ");
+        }
+        if (node->first_child) {
+            node = node->first_child;
+            continue;
+        }
+        while (node != root && !node->next) node = node->parent;
+        if (node == root) return;
+        node = node->next;
+    }
+}
+
+/* A link cannot stand in a link; an image's alternative text stays as text there. */
+static bool in_link(const cmark_node *node) {
+    while ((node = node->parent))
+        if (node->type == CMARK_NODE_LINK) return true;
+    return false;
+}
+
+static void image(djs_render *r, const cmark_node *node) {
+    bool allowed = url_allowed(node->as.link.url.data, (size_t)node->as.link.url.len, true);
+    if (allowed && r->options->images == DJS_IMAGES_SHOW) {
+        lit(r, "<img src=\"");
+        url(r, &node->as.link.url);
+        djs_buf_lit(r->out, "\" alt=\"");
+        plain(r, node, true);
+        if (node->as.link.title.len) {
+            djs_buf_lit(r->out, "\" title=\"");
+            attribute_text(r, node->as.link.title.data, (size_t)node->as.link.title.len);
+        }
+        lit(r, "\">");
+        return;
+    }
+    bool linked = allowed && !in_link(node);
+    if (linked) link_open(r, node);
+    plain(r, node, false);
+    if (linked) closing(r, "</a>");
+}
+
+static void inline_children(djs_render *r, cmark_node *parent);
+
+static void element(djs_render *r, cmark_node *node, const char *open, const char *close) {
+    lit(r, open);
+    inline_children(r, node);
+    closing(r, close);
+}
+
+static void inline_node(djs_render *r, cmark_node *node) {
+    const cmark_chunk *text = &node->as.literal;
+    if (node->type == CMARK_NODE_STRIKETHROUGH) {
+        element(r, node, "<del>", "</del>");
+        return;
+    }
+    switch (node->type) {
+    case CMARK_NODE_TEXT:
+    case CMARK_NODE_HTML_INLINE: djs_render_text(r, text->data, (size_t)text->len); break;
+    case CMARK_NODE_SOFTBREAK: lit(r, "\n"); break;
+    case CMARK_NODE_LINEBREAK: lit(r, "<br>"); break;
+    case CMARK_NODE_CODE:
+        lit(r, "<code>");
+        djs_render_text(r, text->data, (size_t)text->len);
+        closing(r, "</code>");
+        break;
+    case CMARK_NODE_EMPH: element(r, node, "<em>", "</em>"); break;
+    case CMARK_NODE_STRONG: element(r, node, "<strong>", "</strong>"); break;
+    case CMARK_NODE_IMAGE: image(r, node); break;
+    case CMARK_NODE_LINK:
+        if (url_allowed(node->as.link.url.data, (size_t)node->as.link.url.len, false) && !in_link(node)) {
+            link_open(r, node);
+            inline_children(r, node);
+            closing(r, "</a>");
+            break;
+        }
+        inline_children(r, node);
+        break;
+    default: inline_children(r, node); break;
+    }
+}
+
+static void inline_children(djs_render *r, cmark_node *parent) {
+    if (r->inlines == DJS_MAX_NESTING) {
+        plain(r, parent, false);
+        return;
+    }
+    r->inlines++;
+    for (cmark_node *child = parent->first_child; child; child = child->next) inline_node(r, child);
+    r->inlines--;
+}
+
+/* What the parser's extensions do after the whole document: e-mail addresses. */
+static void postprocess(djs_render *r, cmark_node *leaf) {
+    for (cmark_llist *e = r->parser->syntax_extensions; e; e = e->next) {
+        cmark_syntax_extension *extension = e->data;
+        if (extension->postprocess_func) {
+            cmark_consolidate_text_nodes(leaf);
+            extension->postprocess_func(extension, r->parser, leaf);
+        }
+    }
+}
+
+size_t djs_render_told(const djs_render *r, const cmark_node *paragraph) {
+    const uint8_t *text = paragraph->content.ptr;
+    size_t n = (size_t)paragraph->content.size;
+    if (paragraph != r->tail || r->raw || paragraph->type != CMARK_NODE_PARAGRAPH) return n;
+    if (djs_cmark_may_define(r->parser->mem, text, n)) return 0;
+    return djs_header_told(text, n);
+}
+
+void djs_render_inlines(djs_render *r, cmark_node *node) {
+    const uint8_t *text = node->content.ptr;
+    size_t n = djs_render_told(r, node);
+    /* The inline nodes hang on a leaf of their own, in scratch memory: the live one stays as it is. */
+    cmark_node *leaf = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem);
+    djs_cmark_inlines(r->parser, leaf, text, n, r->map, node == r->tail && !r->raw);
+    if (n && (memchr(text, '@', n) || memchr(text, '&', n))) postprocess(r, leaf);
+    inline_children(r, leaf);
+    if (r->leaf) r->leaf(r, node);
+}
+
+/* ---- blocks ---- */
+
+/* Info strings become a class only when they are a plain word. */
+static void code_open(djs_render *r, const cmark_node *node) {
+    const cmark_chunk *info = &node->as.code.info;
+    bufsize_t n = 0;
+    lit(r, "<pre><code");
+    while (n < info->len && !cmark_isspace(info->data[n])) {
+        uint8_t c = info->data[n];
+        if (!cmark_isalnum(c) && !strchr("_+#.-", c)) {
+            n = 0;
+            break;
+        }
+        n++;
+    }
+    if (n && n <= 64) {
+        djs_buf_lit(r->out, " class=\"language-");
+        djs_buf_put(r->out, info->data, (size_t)n);
+        djs_buf_byte(r->out, '"');
+    }
+    lit(r, ">");
+}
+
+/* Is the paragraph in a tight list, where it has no element of its own? */
+static bool bare(const djs_render *r, const cmark_node *paragraph) {
+    if (r->nesting > DJS_MAX_NESTING) return false;
+    const cmark_node *list = paragraph->parent ? paragraph->parent->parent : NULL;
+    return list && list->type == CMARK_NODE_LIST && list->as.list.tight;
+}
+
+static void start(djs_render *r, const char *tag) {
+    lit(r, tag);
+    lit(r, r->options->dir_auto ? " dir=\"auto\">" : ">");
+}
+
+static const char *const heading_open[] = {"<h1", "<h2", "<h3", "<h4", "<h5", "<h6"};
+static const char *const heading_close[] = {"</h1>", "</h2>", "</h3>", "</h4>", "</h5>", "</h6>"};
+
+static bool container(const cmark_node *node) {
+    return node->type == CMARK_NODE_BLOCK_QUOTE || node->type == CMARK_NODE_LIST || node->type == CMARK_NODE_ITEM;
+}
+
+void djs_render_open(djs_render *r, cmark_node *node) {
+    if (container(node) && r->nesting++ >= DJS_MAX_NESTING) return;
+    switch (node->type) {
+    case CMARK_NODE_BLOCK_QUOTE: start(r, "<blockquote"); break;
+    case CMARK_NODE_LIST:
+        if (node->as.list.list_type == CMARK_BULLET_LIST) {
+            start(r, "<ul");
+        } else {
+            lit(r, "<ol");
+            if (node->as.list.start != 1) {
+                djs_buf_lit(r->out, " start=\"");
+                djs_buf_uint(r->out, (uint64_t)node->as.list.start);
+                djs_buf_byte(r->out, '"');
+            }
+            start(r, "");
+        }
+        break;
+    case CMARK_NODE_ITEM:
+        lit(r, "<li>");
+        if (node->extension) lit(r, node->as.list.checked ? DJS_CHECKED : DJS_UNCHECKED);
+        /* The space belongs to the text that follows in a tight item; before a <p> it means nothing. */
+        if (node->extension && node->parent->as.list.tight) lit(r, " ");
+        break;
+    case CMARK_NODE_HEADING: start(r, heading_open[node->as.heading.level - 1]); break;
+    case CMARK_NODE_CODE_BLOCK: code_open(r, node); break;
+    case CMARK_NODE_HTML_BLOCK: start(r, "<p"); break;
+    case CMARK_NODE_PARAGRAPH:
+        if (!bare(r, node)) start(r, "<p");
+        break;
+    default:
+        if (node->type == CMARK_NODE_TABLE) start(r, "<table");
+        break;
+    }
+}
+
+void djs_render_close(djs_render *r, const cmark_node *node, bool body) {
+    if (container(node) && --r->nesting >= DJS_MAX_NESTING) return;
+    switch (node->type) {
+    case CMARK_NODE_BLOCK_QUOTE: closing(r, "</blockquote>"); break;
+    case CMARK_NODE_LIST: closing(r, node->as.list.list_type == CMARK_BULLET_LIST ? "</ul>" : "</ol>"); break;
+    case CMARK_NODE_ITEM: closing(r, "</li>"); break;
+    case CMARK_NODE_HEADING: closing(r, heading_close[node->as.heading.level - 1]); break;
+    case CMARK_NODE_CODE_BLOCK: closing(r, "</code></pre>"); break;
+    case CMARK_NODE_HTML_BLOCK: closing(r, "</p>"); break;
+    case CMARK_NODE_PARAGRAPH:
+        if (!bare(r, node)) closing(r, "</p>");
+        break;
+    default:
+        if (node->type == CMARK_NODE_TABLE) {
+            if (body) closing(r, "</tbody>");
+            closing(r, "</table>");
+        }
+        break;
+    }
+}
+
+void djs_render_row(djs_render *r, cmark_node *row, bool *body) {
+    bool header = cmark_gfm_extensions_get_table_row_is_header(row);
+    if (header) lit(r, "<thead>");
+    else if (!*body) {
+        lit(r, "<tbody>");
+        *body = true;
+    }
+    lit(r, "<tr>");
+    uintptr_t index = 0;
+    for (cmark_node *cell = row->first_child; cell; cell = cell->next) {
+        cell->user_data = (void *)index++;
+        /* A row that is still growing has no padding cells yet. */
+        bool padding = !header && cell->start_column == 0;
+        if (padding && r->tail && r->tail->parent == row) break;
+        uint8_t align = djs_cmark_alignment(cell);
+        lit(r, header ? "<th" : "<td");
+        if (align) lit(r, align == 'l' ? " align=\"left\"" : align == 'r' ? " align=\"right\"" : " align=\"center\"");
+        lit(r, ">");
+        djs_render_inlines(r, cell);
+        closing(r, header ? "</th>" : "</td>");
+    }
+    closing(r, header ? "</tr></thead>" : "</tr>");
+}
+
+/* The newline of a line that has not ended yet is not part of it. */
+void djs_render_literal(djs_render *r, const cmark_node *node) {
+    const cmark_chunk *text = node->type == CMARK_NODE_CODE_BLOCK ? &node->as.code.literal : &node->as.literal;
+    size_t n = (size_t)text->len;
+    if (node == r->tail && n && text->data[n - 1] == '\n') n--;
+    djs_render_text(r, text->data, n);
+}
+
+void djs_render_block(djs_render *r, cmark_node *node) {
+    bool body = false;
+    size_t before = r->out->len, mark = r->mark;
+    if (node->type == CMARK_NODE_THEMATIC_BREAK) {
+        lit(r, "<hr>");
+        return;
+    }
+    djs_render_open(r, node);
+    size_t inside = r->out->len;
+    if (djs_cmark_has_inlines(node)) {
+        djs_render_inlines(r, node);
+    } else if (node->type == CMARK_NODE_CODE_BLOCK || node->type == CMARK_NODE_HTML_BLOCK) {
+        djs_render_literal(r, node);
+    } else {
+        uintptr_t index = 0;
+        for (cmark_node *child = node->first_child; child; child = child->next) {
+            child->user_data = (void *)index++;
+            if (child->type == CMARK_NODE_TABLE_ROW) djs_render_row(r, child, &body);
+            else djs_render_block(r, child);
+        }
+    }
+    if (node == r->tail && r->out->len == inside && !r->raw) { /* nothing can be told yet: no empty element */
+        djs_buf_cut(r->out, before);
+        r->mark = mark;
+        return;
+    }
+    djs_render_close(r, node, body);
+}

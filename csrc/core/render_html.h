@@ -1,0 +1,68 @@
+/* A cmark tree as HTML that is safe by construction.
+ *
+ * Elements, attributes and URL schemes come from short lists in render.c;
+ * everything the author of the Markdown wrote is escaped. Raw HTML is shown as
+ * text. There is no white space between blocks: it would mean nothing, and it
+ * would show where the style says `white-space: pre-wrap`.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef DJS_RENDER_HTML_H
+#define DJS_RENDER_HTML_H
+
+#include "cmark.h"
+
+typedef enum { DJS_IMAGES_LINK, DJS_IMAGES_SHOW } djs_images;
+
+typedef struct {
+    djs_images images; /* a remote image tells its host who reads: a link, unless asked for */
+    bool dir_auto;     /* dir="auto" on blocks */
+} djs_render_options;
+
+/* Deeper containers lose their tags, deeper inlines their elements: browsers
+ * stop nesting at 512, and an edit that counts depths would miss. */
+enum { DJS_MAX_NESTING = 100 };
+
+#define DJS_CHECKED   "<input type=\"checkbox\" checked=\"\" disabled=\"\">"
+#define DJS_UNCHECKED "<input type=\"checkbox\" disabled=\"\">"
+
+typedef struct djs_render djs_render;
+struct djs_render {
+    djs_buf *out;
+    const djs_render_options *options;
+    cmark_parser *parser;   /* for inlines; its memory is scratch */
+    cmark_map *map;
+    const cmark_node *tail; /* the leaf that is still growing, or NULL */
+    size_t mark;            /* where the last thing that was not a closing tag ended */
+    unsigned nesting;       /* containers around what is rendered now */
+    unsigned inlines;       /* inline elements around it */
+    bool raw;               /* the tail is shown as if its text ended here */
+    void (*leaf)(djs_render *r, cmark_node *leaf); /* called after the inlines of each leaf, or NULL */
+    void *context;
+};
+
+/* The start tag or tags of a container, and the end tag. `body`: is a
+ * <tbody> open? Only tables ask. */
+void djs_render_open(djs_render *r, cmark_node *node);
+void djs_render_close(djs_render *r, const cmark_node *node, bool body);
+
+/* The inline content of a paragraph, heading or cell. */
+void djs_render_inlines(djs_render *r, cmark_node *node);
+
+/* One row of a table; *body becomes true when it opened <tbody>. Its cells' user_data become their index. */
+void djs_render_row(djs_render *r, cmark_node *row, bool *body);
+
+/* A block and all that is in it. Its children's user_data become their index. */
+void djs_render_block(djs_render *r, cmark_node *node);
+
+/* The text of a code or HTML block. */
+void djs_render_literal(djs_render *r, const cmark_node *node);
+
+/* Text between tags: & < > as entities, the two bytes that cmark-gfm writes
+ * for U+FFFE and U+FFFF mended. */
+void djs_render_text(djs_render *r, const uint8_t *text, size_t n);
+
+/* How much of the growing paragraph can be shown: nothing of what may still be
+ * a reference definition, no line that may be the header of a table. */
+size_t djs_render_told(const djs_render *r, const cmark_node *paragraph);
+
+#endif

@@ -1,0 +1,29 @@
+/* The extension module: its state, its exceptions.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef DJS_MODULE_H
+#define DJS_MODULE_H
+
+#include "compat.h"
+#include "status.h"
+
+typedef struct {
+    PyObject *batch_type;
+    PyObject *edit_names[6]; /* by djs_edit_kind */
+} djs_state;
+
+/* The state of the module that defines type. */
+djs_state *djs_state_of(PyTypeObject *type);
+
+/* Sets the exception that a status stands for; returns NULL. `what` is what
+ * was too big, closed or wrong, in a few words with the remedy. */
+PyObject *djs_raise_status(djs_status status, const char *what);
+
+extern PyType_Spec Batch_spec, MarkdownStream_spec;
+
+/* Adds OPS and the FORM_ constants. */
+int batch_add_constants(PyObject *module);
+
+extern PyMethodDef markdown_functions[];
+
+#endif
