@@ -1,0 +1,94 @@
+"""Who may import whom.
+
+The law: arrows point at what is imported, and nothing points back.
+
+    mixin -> stream -> clock, ops -> _core          sinks, stores -> only what stream declares
+    Django edge -> all but demo                     providers -> nothing of ours
+    demo -> only names the README shows             nothing -> demo
+
+So ``stream`` and what it stands on run without Django, and a part can be read without the parts above it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "djust_stream"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+
+# Part -> the parts it may import. A part is a module or a folder at the top of the package; "" is __init__.
+ALLOWED: dict[str, set[str]] = {
+    "": {"consumer", "markdown", "mixin", "stream"},
+    "clock": set(),
+    "ops": {"_core"},
+    "stream": {"_core", "clock", "ops"},
+    "markdown": {"_core"},
+    "conf": {"stream"},
+    "sinks": {"_core", "ops", "stream"},
+    "stores": {"ops", "stream"},
+    "providers": set(),
+    "mixin": {"conf", "ops", "sinks", "stream", "markdown"},
+    "consumer": {"_core", "mixin", "sinks", "stream"},
+    "checks": {"", "conf"},
+    "apps": {"checks"},
+    "templatetags": {"markdown"},
+    "demo": {""},
+}
+WITHOUT_DJANGO = ["clock", "ops", "stream", "sinks.channels"]
+
+
+def part_of(path: Path) -> str:
+    name = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "" if name == "__init__" else name
+
+
+def imported_parts(path: Path) -> set[str]:
+    """The parts of the package that a file imports, its own left out."""
+    package = ["djust_stream", *path.relative_to(PACKAGE).parts[:-1]]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{module}.{alias.name}" for alias in node.names]
+        for name in names:
+            first, *rest = name.split(".")
+            if first == "djust_stream":
+                found.add(rest[0] if rest and rest[0] in ALLOWED.keys() | {"_core"} else "")
+    return found - {part_of(path)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_follow_the_arrows(path: Path) -> None:
+    assert part_of(path) in ALLOWED, "a new part: say here what it may import"
+    assert imported_parts(path) <= ALLOWED[part_of(path)]
+
+
+def test_demo_uses_only_names_of_the_readme() -> None:
+    readme = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    for path in PACKAGE.glob("demo/*.py"):
+        for names in re.findall(r"from djust_stream import (.+)", path.read_text(encoding="utf-8")):
+            for name in map(str.strip, names.split(",")):
+                assert name in readme, f"{path.name} uses {name}, which the README does not show"
+
+
+@pytest.mark.parametrize("module", WITHOUT_DJANGO)
+def test_streams_need_no_django(module: str) -> None:
+    check = f"import sys, djust_stream.{module}; sys.exit('django' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_core_knows_no_python() -> None:
+    for path in (PACKAGE.parent / "csrc/core").iterdir():
+        source = path.read_text(encoding="utf-8")
+        assert "Python.h" not in source, path.name
+        assert not re.search(r'#include "(?:\.\./)?py/', source), path.name
