@@ -136,7 +136,7 @@ def test_text_is_text(plain: Page) -> None:
 
 
 def test_a_long_text_in_html_is_one_node(plain: Page) -> None:
-    """Chromium's parser cuts text nodes at 65,536 units; `cut` counts on one node."""
+    """`cut` counts on it; there were parsers that cut text nodes at 65,536 units."""
     after(plain, "", compact(["a", "<p>" + "x" * 200_000 + "&amp;</p>"], ["x", 1, 0, 100_000]))
     assert plain.eval("document.querySelector('p').textContent.length") == 100_001
 
@@ -171,15 +171,38 @@ def test_a_path_counts_blocks_as_markdown_has_them(plain: Page) -> None:
     before = "<ul><li>a <em>b</em> <em>c</em><ul><li>d</li></ul>e</li></ul>"
     frame = compact(["@", [0, 0, 1, 0, 0], "D"], ["@", [0, 0, 2], "<em>E</em>"], ["@", [0, 0, 0], "A"])
     assert after(plain, before, frame) == "<ul><li>A<ul><li>D</li></ul><em>E</em></li></ul>"
-    table = "<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>b</td></tr><tr><td>c</td></tr></tbody></table>"
+    head, body = "<thead><tr><th>a</th></tr></thead>", "<tbody><tr><td>b</td></tr><tr><td>c</td></tr></tbody>"
+    table = f"<table>{head}{body}</table>"
     frame = compact(
         ["@", [0, 1, 1, 0], "C"], ["@", [0, 0, 0, 0], "A"], ["@", [0, 7, 1], "X"], ["@", [5], "X"]
     )
     assert after(plain, table, frame) == table.replace("a</th>", "A</th>").replace("c</td>", "C</td>")
 
 
+def test_a_path_does_not_count_what_was_there_before(plain: Page) -> None:
+    grow, patch = [0, "<p>[x]</p>"], ["@", [0], "x"]
+    html = after(plain, "a<p>b</p>", compact(["start"], ["t", "0"], grow), compact(patch, ["done"], n=2))
+    assert html == "a<p>b</p>0<p>x</p>"
+    assert plain.apply([compact(["start"], grow), compact(patch, n=2)]) == [
+        html + "<p>[x]</p>",
+        html + "<p>x</p>",
+    ]
+
+
+def test_a_head_stands_before_text_and_alone(plain: Page) -> None:
+    head, checked = ["h", 2, BOX_HTML + " "], ["h", 2, BOX_HTML.replace(" ", " checked ", 1) + " "]
+    assert (
+        after(plain, "<ul><li>a</li></ul>", compact(head), compact(head)) == f"<ul><li>{BOX_HTML} a</li></ul>"
+    )
+    assert after(plain, "<ul><li></li></ul>", compact(head), compact(checked)).count("checkbox") == 1
+    loose = after(
+        plain, "<ul><li><p>a</p></li></ul>", compact(["h", 2, BOX_HTML]), compact(["h", 2, BOX_HTML])
+    )
+    assert loose == f"<ul><li>{BOX_HTML}<p>a</p></li></ul>"
+
+
 def test_a_patch_keeps_the_checkbox(plain: Page) -> None:
-    frame = compact(["@", [0, 0, -1], "<i>x</i>"], ["@", [0, 1, -1], "y<i>z</i>"])
+    frame = compact(["@", [0, 0, 0], "<i>x</i>"], ["@", [0, 1, 0], "y<i>z</i>"])
     before = f"<ul><li>{BOX_HTML} [x]<ul></ul></li><li>{BOX_HTML} [y]</li></ul>"
     expected = f"<ul><li>{BOX_HTML} <i>x</i><ul></ul></li><li>{BOX_HTML} y<i>z</i></li></ul>"
     assert after(plain, before, frame) == expected

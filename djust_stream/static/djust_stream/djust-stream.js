@@ -18,9 +18,8 @@
  * whatever the server sent that is no frame. Wire: tests/spec/wire.md. Checked by: tests/test_client.py. */
 
 const NEAR_PX = 100;
-const PARSER_TEXT_MAX = 65536; // Chromium's HTML parser cuts text nodes there
 const PLAIN = /^[^<&\r\0]*$/; // HTML that is its own text
-const INLINE = new Set(["a", "br", "code", "del", "em", "img", "input", "span", "strong", "sub", "sup"]); // Markdown's
+const INLINE = new Set(["a", "br", "code", "del", "em", "img", "input", "span", "strong", "sub", "sup"]);
 
 /** What the page tells. An attribute `data-stream-say-start` (-done, -stopped) on or around the element wins. */
 export const texts = {
@@ -136,6 +135,14 @@ export const ops = {
     changed(el, "cut", turn);
   },
 
+  head(el, op, turn) {
+    const box = checkbox(el);
+    const space = box?.nextSibling;
+    if (space instanceof Text && space.data.startsWith(" ")) space.deleteData(0, 1);
+    box?.remove();
+    ops.prepend(el, op, turn);
+  },
+
   loose(el, { loose }, turn) {
     for (const item of el.children) {
       const box = checkbox(item);
@@ -146,7 +153,7 @@ export const ops = {
           if (el.hasAttribute("dir")) p.setAttribute("dir", "auto");
           first.before(p);
           p.append(first, ...more);
-          if (lead && first instanceof Text) first.data = first.data.trimStart();
+          if (lead && first instanceof Text) first.data = first.data.replace(/^ /, "");
           if (!p.textContent && !p.firstElementChild) p.remove();
         } else if (!loose && first instanceof HTMLParagraphElement) {
           first.replaceWith(...(lead ? [" "] : []), ...first.childNodes);
@@ -160,7 +167,11 @@ export const ops = {
   patch(el, { path = [], html = "" }, turn) {
     /** @type {ChildNode[] | undefined} */
     let nodes = [el];
-    for (const index of path) nodes = nodes && isBlock(nodes[0]) ? blocksOf(nodes[0])[Math.max(0, index)] : undefined;
+    let skip = before.get(el) ?? 0;
+    for (const index of path) {
+      nodes = nodes && isBlock(nodes[0]) ? blocksOf(nodes[0])[index + skip] : undefined;
+      skip = 0;
+    }
     if (!nodes) return;
     const [first] = nodes;
     const content = parse(html);
@@ -205,7 +216,7 @@ const compact = {
   prune: ([, limit, edge]) => ({ op: "prune", limit, edge }),
   error: ([, error]) => ({ op: "error", error }),
   done: ([, reason]) => ({ op: "done", reason }),
-  h: ([, depth, html]) => ({ op: "prepend", depth, html }),
+  h: ([, depth, html]) => ({ op: "head", depth, html }),
   x: ([, depth, nodes, units]) => ({ op: "cut", depth, nodes, units }),
   l: ([, depth, loose]) => ({ op: "loose", depth, loose }),
   "@": ([, path, html]) => ({ op: "patch", depth: 0, path, html }),
@@ -259,16 +270,21 @@ function applyOp(op, base, turn) {
   turn.root = op.depth === undefined ? (base.closest("[dj-stream]") ?? base) : base;
   if (!roots.has(turn.root)) for (const child of turn.root.children) settled.add(child);
   roots.add(turn.root);
+  if (["start", "error", "done"].includes(op.op)) before.delete(turn.root);
+  if (op.op === "append" && op.depth === 0 && !before.has(base)) before.set(base, blocksOf(base).length);
   /** @type {Element | null} */
   let el = base;
   for (let d = op.depth ?? 0; el && d > 0; d--) el = el.lastElementChild;
   try {
-    if (stock && base.hasAttribute("dj-virtual")) stock({ ops: [{ ...op, target: op.target || streamSelector(turn.stream) }] });
+    if (stock && base.hasAttribute("dj-virtual")) stock(inDjustForm(op, turn.stream));
     else if (el) ops[op.op](el, op, turn);
   } catch (error) {
     console.error("djust_stream: op failed:", op, error);
   }
 }
+
+/** @param {Op} op @param {string} stream */
+const inDjustForm = (op, stream) => ({ stream, ops: [{ ...op, target: op.target || streamSelector(stream) }] });
 
 /** A stream counts 1, 2, 3, …; 1 begins anew (another connection). A hole is told, and what came is shown.
  * @param {string} stream @param {unknown} seq @param {EventTarget} el @param {Map<string, number>} seqs */
@@ -308,7 +324,6 @@ const template = document.createElement("template"); // inert: no script in it r
 /** @param {string} html */
 function parse(html) {
   template.innerHTML = html;
-  if (html.length > PARSER_TEXT_MAX) template.content.normalize();
   return template.content;
 }
 
@@ -336,6 +351,7 @@ function blocksOf(el) {
 
 const settled = new WeakSet(); // blocks that were told, or were there before the first frame
 const roots = new WeakSet();
+const before = new WeakMap(); // root -> the blocks it had before the first Markdown since start, done or error
 
 /** @param {EventTarget} el @param {string} name @param {object} detail */
 function emit(el, name, detail) {
@@ -385,7 +401,7 @@ function liveRegion() {
   announcer = document.createElement("div");
   announcer.className = "dj-stream-announcer";
   announcer.setAttribute("role", "status");
-  const hidden = { position: "fixed", top: "0", width: "1px", height: "1px", overflow: "hidden", clipPath: "inset(50%)" };
+  const hidden = { position: "fixed", width: "1px", height: "1px", overflow: "hidden", clipPath: "inset(50%)" };
   Object.assign(announcer.style, hidden); // through the object model, which a strict CSP lets pass
   (document.body ?? document.documentElement).append(announcer);
   return announcer;
@@ -528,4 +544,4 @@ else
   });
 
 liveRegion();
-for (const script of document.scripts) if (script.src === import.meta.url && script.dataset.url) connect(script.dataset.url);
+for (const { src, dataset } of document.scripts) if (src === import.meta.url && dataset.url) connect(dataset.url);
