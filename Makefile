@@ -52,6 +52,8 @@ clean:
 # Another interpreter than the one asked for means another environment; the same one is kept.
 venv:
 	@tools/debian.sh compiler headers venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo "$$($(PYTHON) --version) is too old: Python 3.10 or newer is needed, as in make PYTHON=python3.12" >&2; exit 1; }
 	@version='import sys; print(sys.version)'; \
 	if [ "$$($(BIN)/python -c "$$version" 2>/dev/null)" != "$$($(PYTHON) -c "$$version")" ]; then \
 	    echo "Making .venv with $$($(PYTHON) --version)"; \
@@ -62,9 +64,9 @@ venv:
 	@echo "Installing djust-stream[$*] (about a minute the first time)"
 	@$(BIN)/python -m pip install --quiet 'setuptools>=77' wheel
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[$*]'
-	@touch $@
+	@touch $@ .venv/done.core
 
-# The editable install above has built the extension; this builds it again when only C has changed.
+# The editable install has built the extension; this builds it again when only C has changed.
 .venv/done.core: $(C_FILES) | $(if $(filter demo,$(MAKECMDGOALS)),.venv/done.demo,.venv/done.test)
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@

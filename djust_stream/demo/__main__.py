@@ -7,6 +7,8 @@ import os
 import socket
 import sys
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 
 def bind(host: str, port: int | None) -> socket.socket:
     """A listening socket: on `port`, or by default on 8000, or on any free port where 8000 is taken.
@@ -49,10 +51,15 @@ def main() -> int:
         return 1
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "djust_stream.demo.settings"
+    if args.host not in LOOPBACK:  # an open address is visited by any name
+        os.environ["DJUST_STREAM_DEMO_HOSTS"] = (
+            "*"
+        )
     host = f"[{args.host}]" if ":" in args.host else args.host
     port = listener.getsockname()[1]
     print(f"\n  The demo is at  http://{host}:{port}/     (Ctrl+C ends it)\n", flush=True)
     config = uvicorn.Config("djust_stream.demo.asgi:application", log_level="warning", lifespan="off")
+    config.timeout_graceful_shutdown = 1
     uvicorn.Server(config).run(sockets=[listener])
     return 0
 

@@ -1,4 +1,6 @@
-"""All the settings the demo needs. Only the lines marked with an arrow are about djust_stream."""
+"""All the settings the demo needs. Only the line with the arrow is about djust_stream."""
+
+import os
 
 from django.core.management.utils import get_random_secret_key
 
@@ -17,6 +19,6 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP
 ROOT_URLCONF = "djust_stream.demo.urls"
 ASGI_APPLICATION = "djust_stream.demo.asgi.application"
 STATIC_URL = "/static/"
-ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = os.environ.get("DJUST_STREAM_DEMO_HOSTS", "127.0.0.1 localhost [::1]").split()
 SECRET_KEY = get_random_secret_key()  # the demo keeps no session beyond its own run
 USE_TZ = True
