@@ -32,8 +32,9 @@ except ImportError as error:
 log = logging.getLogger("djust_stream")
 
 _FORMS = {"compact": FORM_COMPACT, "djust": FORM_DJUST}
-_UNSUPPORTED_DATA = 1003
-_INVALID_DATA = 1007
+# Private codes, as WebSocket's own 1003 and 1007: daphne lets an application send no others.
+_UNSUPPORTED_DATA = 4003
+_INVALID_DATA = 4007
 
 
 class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignore[misc]

@@ -12,8 +12,8 @@
     class Chat(StreamConsumer): ...                           # plain Channels: consumer.py
 
 djust's methods, with its names and parameters, so that its examples run unchanged; without its loss.
-An op counts as given when the call returns, awaited or not, so a synchronous handler may call
-``self.stream_text("reply", text)`` from its thread.
+An op counts as given when the call returns, awaited or not: a synchronous handler, which djust runs in
+a thread, may call ``self.stream_text("reply", text)``.
 
 In djust the page must leave a streamed element alone when the view renders again:
 ``<div dj-stream="reply" dj-update="ignore" id="reply"></div>``.
@@ -27,6 +27,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import markcoroutinefunction
 from django.utils.functional import Promise
 
 from . import conf, ops
@@ -108,6 +109,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
     # -- djust's methods ------------------------------------------------------------------------
 
+    @markcoroutinefunction
     def stream_text(
         self, stream_name: str, text: str, mode: str | None = None, target: str | None = None
     ) -> Awaitable[None]:
@@ -132,6 +134,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             raise ValueError(f'mode is "append", "replace", "prepend" or None, not {mode!r}') from None
         return self._push(stream_name, op, text, target)
 
+    @markcoroutinefunction
     def stream_markdown(
         self, stream_name: str, text: str | bytes, target: str | None = None
     ) -> Awaitable[None]:
@@ -148,6 +151,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             return asyncio.sleep(0) if _in_loop() else FINISHED
         return stream.push_markdown(text, "" if target is None else _as_target(target))
 
+    @markcoroutinefunction
     def stream_to(
         self, stream_name: str, target: str | None = None, html: str | None = None
     ) -> Awaitable[None]:
@@ -160,6 +164,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             return self._stream_template(stream_name, target)
         return self._push(stream_name, ops.REPLACE, _as_text(html, "html"), target)
 
+    @markcoroutinefunction
     def stream_insert(
         self, stream_name: str, html: Any, at: str | int = "append", target: str | None = None
     ) -> Awaitable[None]:
@@ -177,6 +182,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             raise ValueError(f'at is "append" or "prepend", not {at!r}')
         return self._push(stream_name, op, _as_text(html, "html"), target)
 
+    @markcoroutinefunction
     def stream_error(self, stream_name: str, error: str, target: str | None = None) -> Awaitable[None]:
         """End the stream with a message; what it has shown stays.
 
@@ -186,6 +192,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         message = str(error) if isinstance(error, BaseException) else _as_text(error, "error")
         return self._end(stream_name, ops.ERROR, message, target)
 
+    @markcoroutinefunction
     def stream_start(self, stream_name: str, target: str | None = None) -> Awaitable[None]:
         """Begin the stream: the element is active. A name that has ended begins again."""
         streams = self._connected()
@@ -194,10 +201,12 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             return FINISHED
         return streams.open(stream_name).push(ops.START, "", "" if target is None else _as_target(target))
 
+    @markcoroutinefunction
     def stream_done(self, stream_name: str, target: str | None = None) -> Awaitable[None]:
         """End the stream: everything is sent, the element is no longer active. Ended already: nothing."""
         return self._end(stream_name, ops.DONE, "", target)
 
+    @markcoroutinefunction
     def stream_delete(self, stream_name: str, selector: Any) -> Awaitable[None]:
         """Remove an element from the page.
 
@@ -208,6 +217,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             return FINISHED
         return self._push(stream_name, ops.DELETE, "", _as_target(selector, "selector"))
 
+    @markcoroutinefunction
     def stream_prune(
         self, stream_name: str, limit: int, edge: str = "top", target: str | None = None
     ) -> Awaitable[None]:
@@ -247,6 +257,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
     # -- streams that run by themselves --------------------------------------------------------------
 
+    @markcoroutinefunction
     def start_stream(
         self,
         stream_name: str,
@@ -278,6 +289,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         self._in_home_loop(self._begin_task, stream_name, body)
         return FINISHED
 
+    @markcoroutinefunction
     def stop_stream(self, stream_name: str) -> Awaitable[None]:
         """Stop what start_stream runs: the page keeps the text and is told "stopped", the task is cancelled.
 

@@ -261,7 +261,8 @@ class Stream:
         self.ended = "done" if op == ops.DONE else "error"
         self._special = True
         self._wake(_NOW)
-        return FINISHED if asyncio._get_running_loop() is None else self.flush()
+        in_thread = self._has_loop and asyncio._get_running_loop() is None
+        return FINISHED if in_thread else self.flush()
 
     async def flush(self) -> None:
         """Send what waits, now; returns when it is on its way."""
@@ -385,21 +386,27 @@ class Stream:
 
     def _attend(self) -> Awaitable[None]:
         """After a push that found the stream idle, its tick late, or too much waiting."""
-        loop = self._wake(_IDLE if self._slow_at == 0.0 else _SOON)
-        too_much = self.pending_bytes >= self._limit
-        if loop is not None:
-            return self._wait_for_room() if too_much else asyncio.sleep(0)
-        if asyncio._get_running_loop() is not None:  # a loop in another thread
-            return self._wait_for_room() if too_much else asyncio.sleep(0)
-        while self.pending_bytes >= self._limit and not self.reader.closed:  # a thread without a loop
-            if self._clock is None:
-                raise RuntimeError(
-                    f"stream {self.name!r}: {self.pending_bytes:,} bytes wait for an event loop that "
-                    "never came; push from a coroutine"
-                )
+        self._wake(_IDLE if self._slow_at == 0.0 else _SOON)
+        if not self._has_loop:
+            return self._send_when_awaited()
+        if asyncio._get_running_loop() is not None:
+            return self._wait_for_room() if self.pending_bytes >= self._limit else asyncio.sleep(0)
+        # A thread without a loop, such as a synchronous handler's: it may block, nothing else would.
+        while self.pending_bytes >= self._limit and self._has_loop and not self.reader.closed:
             time.sleep(self.limits.interval_s)
             self._wake(_NOW)
         return FINISHED
+
+    @property
+    def _has_loop(self) -> bool:
+        """Is there an open event loop that sends for us?"""
+        return self._clock is not None and self._clock.loop is not None
+
+    async def _send_when_awaited(self) -> None:
+        """The call came before any loop, as in async_to_sync: the loop it is awaited in sends at once,
+        because it may close right after."""
+        await self.flush()
+        self._slow_at = 0.0
 
     def _wake(self, urgency: int) -> asyncio.AbstractEventLoop | None:
         """Have the clock, and if it is urgent the reader, at work.

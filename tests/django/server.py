@@ -81,6 +81,11 @@ class Server:
         self._output.seek(0)
         return self._output.read()
 
+    def faults(self) -> int:
+        """How many tracebacks it has written that no test has asked for (those speak of a key)."""
+        output = self.output()
+        return output.count("Traceback (most recent call last)") - output.count("ValueError: key=")
+
     @property
     def pid(self) -> int:
         assert self._process is not None

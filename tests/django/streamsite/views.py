@@ -20,7 +20,7 @@ PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><title>t</title></hea
   %s
   <button id="ask" dj-click="ask">ask</button>
   <button id="stop" dj-click="stop">stop</button>
-  <button id="render" dj-click="render">render</button>
+  <button id="render" dj-click="again">render</button>
   <button id="whole" dj-click="whole">whole</button>
 </div>
 %s
@@ -43,7 +43,7 @@ class Actions:
         await produce_all(self, streams, tokens, gap_ms / 1000)
 
     @event_handler()
-    def render(self, **kwargs: Any) -> None:
+    def again(self, **kwargs: Any) -> None:
         """Change what the template shows: djust sends a patch."""
         self.renders += 1
         self.status = f"rendered {self.renders}"
