@@ -174,6 +174,21 @@ def test_one_address_is_one_connection(open_page: OpenPage, server: Server) -> N
     assert len(server.connections) == 1
 
 
+def test_closed_is_closed_and_a_new_connection_counts_anew(open_page: OpenPage, server: Server) -> None:
+    page = open_page(url=f"http://127.0.0.1:{server.port}/")
+    record_events(page)
+    server.wait(lambda: HELLO in server.received)
+    server.send(compact(["t", "x"]))
+    page.wait("document.querySelector('[dj-stream]').textContent === 'x'")
+    server.do(server.connections[0].close())
+    server.wait(lambda: server.received == [HELLO, HELLO])
+    server.send(compact(["t", "y"], n=2))
+    page.wait("seen.some(([name]) => name === 'gap')")
+    page.eval("async () => { (await import('/djust-stream.js')).connect('/ws/chat/?x=1').close() }")
+    page.wait("seen.filter(([name]) => name === 'close').length === 2")
+    assert page.eval("seen.filter(([name]) => name === 'reconnect').length") == 1
+
+
 # ---- Beside djust ----
 
 STOCK = """
