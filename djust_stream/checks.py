@@ -5,18 +5,24 @@ E002  StreamConsumer is used, and Channels is not installed
 E003  StreamConsumer is used, and "channels" is not in INSTALLED_APPS
 E004  DJUST_STREAM has an unknown key
 E005  DJUST_STREAM has a value out of range
+W001  a djust template has a dj-stream element that djust may empty when it renders again
 """
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
+from django.urls import get_resolver
 
 import djust_stream
 
@@ -70,3 +76,48 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         Error(what, hint=remedy, id=ids[kind])
         for kind, what, remedy in conf.problems(getattr(settings, conf.NAME, {}))
     ]
+
+
+@register("djust_stream")
+def check_templates(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """W001: djust's template knows nothing of what was streamed; the whole page's HTML has the template's."""
+    with contextlib.suppress(Exception):  # Django's own check tells what is wrong with the URLs
+        _ = get_resolver().url_patterns  # imports the views
+    return [
+        Warning(
+            f"{view.__module__}.{view.__qualname__}: {tag} is emptied whenever djust sends the whole page.",
+            hint='Add dj-update="ignore" and an id: the element\'s content is then left to the stream.',
+            obj=view,
+            id="djust_stream.W001",
+        )
+        for view in _live_views()
+        for tag in _STREAM_TAG.findall(_template_of(view))
+        if not _IGNORED.search(tag)
+    ]
+
+
+_STREAM_TAG = re.compile(r"<[a-zA-Z][^<>]*\sdj-stream\s*=[^<>]*>")
+_IGNORED = re.compile(r"""\sdj-update\s*=\s*["']?ignore\b""")
+
+
+def _live_views() -> Iterator[type]:
+    """djust's views that stream by our mixin, as far as they have been imported."""
+    live_view = getattr(sys.modules.get("djust.live_view"), "LiveView", None)
+    if live_view is None or "StreamingMixin" not in djust_stream._asked:
+        return
+    waiting: list[type] = [djust_stream.StreamingMixin]
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        if issubclass(cls, live_view):
+            yield cls
+
+
+def _template_of(view: Any) -> str:
+    """The source of its template; "" where there is none."""
+    if isinstance(view.template, str):
+        return view.template
+    try:
+        return str(get_template(view.template_name).template.source)
+    except (TemplateDoesNotExist, AttributeError, TypeError):
+        return ""

@@ -18,7 +18,7 @@ import logging
 from typing import Any
 
 from ._core import FORM_COMPACT, FORM_DJUST
-from .mixin import StreamingMixin
+from .mixin import StreamingMixin, let_go
 from .sinks.channels import ChannelsSink
 from .stream import Streams
 
@@ -72,7 +72,7 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
         if kind == "stream.hello":
             await self._hello(content)
         elif kind == "stream.stop":
-            await self._stop(content)
+            self._stop(content.get("stream"))
         else:
             await self.receive_json(content, **kwargs)
 
@@ -87,9 +87,9 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
             sink.form = _FORMS[form]
         await self.send_json({"type": "stream.welcome", "form": form})
 
-    async def _stop(self, content: dict[str, Any]) -> None:
-        name = content.get("stream")
+    def _stop(self, name: Any) -> None:
+        # Not awaited: the page is told when its connection takes it, and meanwhile we go on listening.
         try:
-            await self.stop_stream(name)  # type: ignore[arg-type]
+            let_go(self.stop_stream(name))
         except (TypeError, ValueError) as error:
             log.info("a stop for no stream: %s", error)

@@ -315,7 +315,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             body.close()
             return
         self._stop_task(name)
-        _let_go(streams.open(name).push(ops.START))  # here: what the caller pushes next comes after it
+        let_go(streams.open(name).push(ops.START))  # here: what the caller pushes next comes after it
         if self._djust_tasks is None:
             self._djust_tasks = {}
         task = asyncio.get_running_loop().create_task(self._run(name, body), name=f"stream {name}")
@@ -374,7 +374,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         streams = self._djust_streams
         stream = None if streams is None else streams.get(name)
         if streams is not None and stream is not None and stream.ended is None:
-            _let_go(streams.end(stream, ops.DONE, "stopped"))
+            let_go(streams.end(stream, ops.DONE, "stopped"))
         _cancel(task)
 
     def _in_own_task(self) -> bool:
@@ -500,8 +500,8 @@ def _cancel(task: asyncio.Task[None]) -> None:
         loop.call_soon_threadsafe(task.cancel)
 
 
-def _let_go(awaitable: Awaitable[None]) -> None:
-    """The op is pushed; nobody waits for it here."""
+def let_go(awaitable: Awaitable[None]) -> None:
+    """The op is pushed, and nobody waits for it."""
     close = getattr(awaitable, "close", None)
     if close is not None:
         close()

@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "consumer": {"_core", "mixin", "sinks", "stream"},
     "checks": {"", "conf"},
     "apps": {"checks"},
-    "templatetags": {"markdown"},
+    "templatetags": {"conf", "markdown"},
     "demo": {""},
 }
 WITHOUT_DJANGO = ["clock", "ops", "stream", "sinks.channels"]

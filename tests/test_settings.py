@@ -21,7 +21,11 @@ def found(**settings: Any) -> list[tuple[str, str, str]]:
     """What the checks say: (id, message, hint) each."""
     with override_settings(**settings):
         messages = checks.run_checks(tags=["djust_stream"])
-    return [(str(message.id), str(message.msg), str(message.hint)) for message in messages]
+    return [
+        (str(message.id), str(message.msg), str(message.hint))
+        for message in messages
+        if message.id != "djust_stream.W001"
+    ]
 
 
 def test_the_test_project_is_clean() -> None:
@@ -46,6 +50,26 @@ def test_channels_is_asked_for_where_the_consumer_is_used(monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "djust_stream.consumer")
     monkeypatch.setattr("djust_stream._asked", set())
     assert found(INSTALLED_APPS=["djust_stream"]) == []
+
+
+def test_a_stream_that_djust_would_empty_is_told() -> None:
+    from djust import LiveView
+
+    class Careless(djust_stream.StreamingMixin, LiveView):
+        template = (
+            """<div dj-root><p dj-stream='a' class="x"></p><p dj-stream="b" dj-update="ignore"></p></div>"""
+        )
+
+    class Careful(djust_stream.StreamingMixin, LiveView):
+        template = """<div dj-root><p dj-update='ignore' id="a" dj-stream="a"></p></div>"""
+
+    told = [
+        message for message in checks.run_checks(tags=["djust_stream"]) if message.id == "djust_stream.W001"
+    ]
+    [careless] = [message for message in told if message.obj is Careless]
+    assert """<p dj-stream='a' class="x">""" in careless.msg
+    assert 'dj-update="ignore"' in str(careless.hint)
+    assert not [message for message in told if message.obj is Careful]
 
 
 @pytest.mark.parametrize(
