@@ -202,10 +202,12 @@ def test_a_head_stands_before_text_and_alone(plain: Page) -> None:
 
 
 def test_a_patch_keeps_the_checkbox(plain: Page) -> None:
-    frame = compact(["@", [0, 0, 0], "<i>x</i>"], ["@", [0, 1, 0], "y<i>z</i>"])
-    before = f"<ul><li>{BOX_HTML} [x]<ul></ul></li><li>{BOX_HTML} [y]</li></ul>"
-    expected = f"<ul><li>{BOX_HTML} <i>x</i><ul></ul></li><li>{BOX_HTML} y<i>z</i></li></ul>"
-    assert after(plain, before, frame) == expected
+    frame = compact(["@", [0, 0, 0], "<i>x</i>"], ["@", [0, 1, 0], "y"], ["@", [0, 2, 0], "z"])
+    before = (
+        f"<li>{BOX_HTML} [x]<ul></ul></li><li>{BOX_HTML} <em>[y]</em></li><li>{BOX_HTML} <pre>[z]</pre></li>"
+    )
+    after_it = f"<li>{BOX_HTML} <i>x</i><ul></ul></li><li>{BOX_HTML} y</li><li>{BOX_HTML} <pre>z</pre></li>"
+    assert after(plain, f"<ul>{before}</ul>", frame) == f"<ul>{after_it}</ul>"
 
 
 # ---- Nodes stay ----

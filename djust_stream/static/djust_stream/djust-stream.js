@@ -137,8 +137,7 @@ export const ops = {
 
   head(el, op, turn) {
     const box = checkbox(el);
-    const space = box?.nextSibling;
-    if (space instanceof Text && space.data.startsWith(" ")) space.deleteData(0, 1);
+    if (box) closeUp(box);
     box?.remove();
     ops.prepend(el, op, turn);
   },
@@ -146,20 +145,17 @@ export const ops = {
   loose(el, { loose }, turn) {
     for (const item of el.children) {
       const box = checkbox(item);
-      for (const [first, ...more] of blocksOf(item)) {
-        const lead = box !== null && first.previousSibling === box; // "[ ] a": its space goes and comes with the <p>
+      if (box) closeUp(box);
+      for (const [first, ...more] of partsOf(item)) {
         if (loose && !isBlock(first)) {
           const p = document.createElement("p");
           if (el.hasAttribute("dir")) p.setAttribute("dir", "auto");
           first.before(p);
           p.append(first, ...more);
-          if (lead && first instanceof Text) first.data = first.data.replace(/^ /, "");
-          if (!p.textContent && !p.firstElementChild) p.remove();
-        } else if (!loose && first instanceof HTMLParagraphElement) {
-          first.replaceWith(...(lead ? [" "] : []), ...first.childNodes);
-          item.normalize();
-        }
+        } else if (!loose && first instanceof HTMLParagraphElement) first.replaceWith(...first.childNodes);
       }
+      if (!loose) box?.after(" ");
+      item.normalize();
     }
     changed(el, "loose", turn);
   },
@@ -169,7 +165,7 @@ export const ops = {
     let nodes = [el];
     let skip = before.get(el) ?? 0;
     for (const index of path) {
-      nodes = nodes && isBlock(nodes[0]) ? blocksOf(nodes[0])[index + skip] : undefined;
+      nodes = nodes && isBlock(nodes[0]) ? partsOf(nodes[0])[index + skip] : undefined;
       skip = 0;
     }
     if (!nodes) return;
@@ -271,7 +267,7 @@ function applyOp(op, base, turn) {
   if (!roots.has(turn.root)) for (const child of turn.root.children) settled.add(child);
   roots.add(turn.root);
   if (["start", "error", "done"].includes(op.op)) before.delete(turn.root);
-  if (op.op === "append" && op.depth === 0 && !before.has(base)) before.set(base, blocksOf(base).length);
+  if (op.op === "append" && op.depth === 0 && !before.has(base)) before.set(base, partsOf(base).length);
   /** @type {Element | null} */
   let el = base;
   for (let d = op.depth ?? 0; el && d > 0; d--) el = el.lastElementChild;
@@ -330,21 +326,29 @@ function parse(html) {
 /** The checkbox of a task: it is the item's, not its text's. @param {Element} item */
 const checkbox = (item) => (item.firstChild instanceof HTMLInputElement ? item.firstChild : null);
 
+/** Takes the space away that stands between a checkbox and what follows. @param {Element} box */
+function closeUp(box) {
+  const text = box.nextSibling;
+  if (text instanceof Text && text.data.startsWith(" ")) text.deleteData(0, 1);
+  if (text instanceof Text && !text.data) text.remove();
+}
+
 /** @param {Node} node @returns {node is Element} */
 const isBlock = (node) => node instanceof Element && !INLINE.has(node.localName);
 
-/** An element's blocks as Markdown has them: each block child, and each run of inline content between them,
- * which is what the paragraph of a tight item is. @param {Element} el */
-function blocksOf(el) {
+/** The parts of an element, as Markdown counts them: each block element and each run of inline content, which is
+ * what the paragraph of a tight item is; without a checkbox and the space after it. @param {Element} el */
+function partsOf(el) {
+  const nodes = [...el.childNodes];
+  if (checkbox(el)) nodes.shift();
+  if (checkbox(el) && nodes[0] instanceof Text && nodes[0].data === " ") nodes.shift();
   /** @type {ChildNode[][]} */
-  const blocks = [];
-  let inRun = false;
-  for (const node of [...el.childNodes].slice(checkbox(el) ? 1 : 0)) {
-    if (inRun && !isBlock(node)) blocks[blocks.length - 1].push(node);
-    else blocks.push([node]);
-    inRun = !isBlock(node);
-  }
-  return blocks;
+  const parts = [];
+  nodes.forEach((node, i) => {
+    if (i && !isBlock(node) && !isBlock(nodes[i - 1])) parts[parts.length - 1].push(node);
+    else parts.push([node]);
+  });
+  return parts;
 }
 
 /* ---- What an element says of its stream ---- */
