@@ -32,7 +32,7 @@ from django.utils.functional import Promise
 
 from . import conf, ops
 from .sinks.channels import ChannelsSink
-from .stream import FINISHED, Reader, Stream, StreamClosedError, Streams
+from .stream import FINISHED, TURN, Reader, Stream, StreamClosedError, Streams
 
 if TYPE_CHECKING:
     _Base = Any
@@ -148,7 +148,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             text = _as_text(text, "text", ", or bytes of UTF-8")
         stream = self._stream(stream_name)
         if stream is None:
-            return asyncio.sleep(0) if _in_loop() else FINISHED
+            return TURN
         return stream.push_markdown(text, "" if target is None else _as_target(target))
 
     @markcoroutinefunction
@@ -419,7 +419,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         stream = self._stream(name)
         if stream is None:
             # A loop that only streams must not keep the event loop for itself, connected or not.
-            return asyncio.sleep(0) if _in_loop() else FINISHED
+            return TURN
         return stream.push(op, text, place, number)
 
     def _end(self, name: str, op: int, text: str, target: str | None) -> Awaitable[None]:

@@ -41,6 +41,10 @@ from .clock import clock_of
 log = logging.getLogger("djust_stream")
 
 _NEVER = float("inf")
+#: Intervals after which a tick is late: whoever pushes then gives the event loop a turn.
+_LATE = 1.5
+#: The part of an interval that lies between two frames at least; a timer is never exact.
+_APART = 0.75
 
 
 class StreamClosedError(RuntimeError):
@@ -95,8 +99,19 @@ class _Finished(Coroutine[Any, Any, None]):
         pass
 
 
+class _Turn(_Finished):
+    """The same, after the event loop has had a turn. Nobody misses it who does not await it."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Iterator[None]:  # type: ignore[override]
+        return iter(_ONE_STEP)  # a bare None is how a coroutine gives way, as in asyncio.sleep(0)
+
+
 _NOTHING: Iterator[None] = iter(())
+_ONE_STEP = (None,)
 FINISHED: Coroutine[Any, Any, None] = _Finished()
+TURN: Coroutine[Any, Any, None] = _Turn()
 
 
 def _start(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
@@ -226,7 +241,7 @@ class Stream:
         Raises TypeError, StreamClosedError, OverflowError (more than max_payload_bytes).
         """
         if self._special and not self._settle(target):
-            return asyncio.sleep(0)
+            return TURN
         if len(text) > self._check_above:
             self._check_payload(text)
         pending = self._push(op, text, target, number)
@@ -243,7 +258,7 @@ class Stream:
         """
         document = self._documents.get(target) or self._open_document(target)
         if document is None:
-            return asyncio.sleep(0)
+            return TURN
         if len(text) > self._check_above:
             self._check_payload(text)
         document.feed(text)
@@ -254,7 +269,7 @@ class Stream:
     def end(self, op: int, text: str = "", target: str = "") -> Awaitable[None]:
         """Push the last op, DONE or ERROR, and send everything; awaited, it is on its way."""
         if self._special and not self._settle(None):
-            return asyncio.sleep(0)
+            return TURN
         if len(text) > self._check_above:
             self._check_payload(text)
         self._push(op, text, target, 0)
@@ -298,12 +313,12 @@ class Stream:
         # Before the look at the batch: a push in another thread that still sees the old time has
         # pushed before we look; one that sees the new time wakes us by itself.
         self._slow_at = 0.0
-        if now - self._last >= clock.interval_s * 0.75:  # else a frame has just gone
+        if now - self._last >= clock.interval_s * _APART:  # else a frame has just gone
             loop = clock.loop
             if loop is None or not self.pending:
                 return False
             self.reader.send(self, loop)
-        self._slow_at = now + 2 * clock.interval_s
+        self._slow_at = now + _LATE * clock.interval_s
         return True
 
     def take(self) -> str | None:
@@ -390,7 +405,7 @@ class Stream:
         if not self._has_loop:
             return self._send_when_awaited()
         if asyncio._get_running_loop() is not None:
-            return self._wait_for_room() if self.pending_bytes >= self._limit else asyncio.sleep(0)
+            return self._wait_for_room() if self.pending_bytes >= self._limit else TURN
         # A thread without a loop, such as a synchronous handler's: it may block, nothing else would.
         while self.pending_bytes >= self._limit and self._has_loop and not self.reader.closed:
             time.sleep(self.limits.interval_s)
@@ -439,8 +454,8 @@ class Stream:
             return
         clock.add(self)
         now = monotonic()
-        self._slow_at = now + 2 * clock.interval_s
-        if urgency == _NOW or (urgency == _IDLE and now - self._last >= clock.interval_s * 0.75):
+        self._slow_at = now + _LATE * clock.interval_s
+        if urgency == _NOW or (urgency == _IDLE and now - self._last >= clock.interval_s * _APART):
             self.reader.send(self, loop)
 
     async def _wait_for_room(self) -> None:

@@ -198,17 +198,49 @@ async def test_stream_to_renders_the_template(server: Server) -> None:
         assert (op["op"], op["target"], op["html"]) == ("replace", "#status", "from the template")
 
 
-async def test_a_reader_that_leaves(server: Server) -> None:
-    for _ in range(3):
+async def cancelled(socket: Socket, tokens: int) -> bool:
+    """Has the answer of so many tokens been cancelled? Asked for a second at most."""
+    for _ in range(20):
+        received = Received()
+        await socket.event("cancelled")
+        if f"{tokens}" in json.dumps(await socket.answered(received)):
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def test_a_reader_that_leaves_stops_the_answer(server: Server) -> None:
+    for tokens in (7001, 7002):
         async with mounted(server) as socket:
-            await socket.event("ask", tokens=5000, gap_ms=1)
+            await socket.event("ask", tokens=tokens, gap_ms=1)
             await socket.connection.recv()
-            socket.connection.transport.abort()
+            if tokens == 7001:
+                socket.connection.transport.abort()
     async with mounted(server) as socket:
+        assert await cancelled(socket, 7001)
+        assert await cancelled(socket, 7002)
         received = Received()
         await socket.event("produce", streams=1, tokens=100, gap_ms=0)
         await socket.answered(received)
         received.assert_whole("s0", 100)
+
+
+async def test_a_live_redirect_stops_the_old_views_answer(server: Server) -> None:
+    async with mounted(server) as socket:
+        await socket.event("ask", tokens=7003, gap_ms=1)
+        await socket.answered(Received())
+        redirect = {
+            "type": "live_redirect_mount",
+            "view": "streamsite.views.Kept",
+            "url": "/ignore/",
+            "params": {},
+        }
+        await socket.connection.send(json.dumps(redirect))
+        assert await cancelled(socket, 7003)
+        received = Received()
+        await socket.event("ask", tokens=3, gap_ms=0)
+        await socket.until(received, "reply", "done")
+        assert received.text("reply") == "0 1 2 "
 
 
 # -- the stock client in Chromium ---------------------------------------------------------------------

@@ -163,7 +163,7 @@ async def test_a_producer_that_never_waits_leaves_the_loop_its_turn() -> None:
             turns += 1
 
     task = asyncio.create_task(other())
-    until = monotonic() + 0.2
+    until = monotonic() + 0.3
     count = 0
     while monotonic() < until:
         await stream.push(ops.TEXT, "x")
@@ -172,8 +172,8 @@ async def test_a_producer_that_never_waits_leaves_the_loop_its_turn() -> None:
     frames = len(sink.messages)
     await stream.end(ops.DONE)
     assert sink.text("s") == "x" * count
-    assert turns >= 10
-    assert 8 <= frames <= 60
+    assert turns >= 5  # 40 on a machine that has nothing else to do
+    assert 3 <= frames <= 80
 
 
 async def test_calls_that_are_not_awaited_keep_their_order() -> None:

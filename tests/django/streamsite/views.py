@@ -27,6 +27,10 @@ PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><title>t</title></hea
 </body></html>"""
 
 
+#: The ``tokens`` of the answers that were cancelled, on any connection.
+CANCELLED: list[int] = []
+
+
 class Actions:
     """What the tests ask of a view; over djust's mixin or ours."""
 
@@ -74,12 +78,20 @@ class Chat(Actions, StreamingMixin, LiveView):
                     await self.push_state()
                 await self.stream_text("reply", f"{number} ")
                 await asyncio.sleep(gap_s)
+        except asyncio.CancelledError:
+            CANCELLED.append(tokens)
+            raise
         finally:
             self.status = "ended"
 
     @event_handler()
     async def stop(self, **kwargs: Any) -> None:
         await self.stop_stream("reply")
+
+    @event_handler()
+    async def cancelled(self, **kwargs: Any) -> None:
+        self.renders += 1
+        self.status = f"{self.renders}: cancelled {CANCELLED}"
 
     @event_handler()
     async def fail(self, **kwargs: Any) -> None:
