@@ -70,13 +70,26 @@ def is_checkbox(node: "Element | str") -> bool:
     return isinstance(node, Element) and node.tag == "input"
 
 
-def leading(item: Element) -> "tuple[int, int]":
-    """Where an item's leading inline content begins and ends in its children."""
-    start = 1 if item.children and is_checkbox(item.children[0]) else 0
-    end = start
-    while end < len(item.children) and not (isinstance(item.children[end], Element) and item.children[end].tag in BLOCK):
-        end += 1
-    return start, end
+def is_block(node: "Element | str") -> bool:
+    return isinstance(node, Element) and node.tag in BLOCK
+
+
+def split_item(item: Element) -> "tuple[list, list]":
+    """What leads an item (its checkbox), and its parts: block elements and inline runs (lists of nodes)."""
+    lead, rest = [], list(item.children)
+    if item.tag == "li" and rest and is_checkbox(rest[0]):
+        lead = [rest.pop(0)]
+        if rest and isinstance(rest[0], str):
+            rest[0] = rest[0].removeprefix(" ")
+            if not rest[0]:
+                del rest[0]
+    parts: list = []
+    for node in rest:
+        if is_block(node) or not parts or not isinstance(parts[-1], list):
+            parts.append(node if is_block(node) else [node])
+        else:
+            parts[-1].append(node)
+    return lead, parts
 
 
 class Dom:
@@ -114,23 +127,18 @@ class Dom:
         target = self.at(depth)
         assert target.tag in ("ul", "ol")
         for item in target.elements():
-            start, end = leading(item)
-            if on and end > start:
-                paragraph = Element("p", ' dir="auto"' if "dir=" in target.attributes else "")
-                paragraph.children = item.children[start:end]
-                if start and isinstance(paragraph.children[0], str):
-                    paragraph.children[0] = paragraph.children[0].removeprefix(" ")
-                    if not paragraph.children[0]:
-                        del paragraph.children[0]
-                item.children[start:end] = [paragraph] if paragraph.children else []
-            elif not on:
-                kept = item.children
-                item.children = kept[:start]
-                if start:
-                    item.add(" ")
-                for node in kept[start:]:
-                    for child in node.children if isinstance(node, Element) and node.tag == "p" else [node]:
-                        item.add(child)
+            item.children, parts = split_item(item)
+            if item.children and not on:
+                item.add(" ")
+            for part in parts:
+                if on and isinstance(part, list):
+                    paragraph = Element("p", ' dir="auto"' if "dir=" in target.attributes else "")
+                    paragraph.children = part
+                    item.add(paragraph)
+                else:
+                    unwrap = isinstance(part, Element) and part.tag == "p" and not on
+                    for node in part if isinstance(part, list) else part.children if unwrap else [part]:
+                        item.add(node)
 
     def head(self, depth: int, text: str) -> None:
         target = self.at(depth)
@@ -144,21 +152,19 @@ class Dom:
             target.add(node)
 
     def patch(self, path: "tuple[int, ...]", text: str) -> None:
-        element = self.root
-        new = parse(text).children
+        element, new = self.root, parse(text).children
         for step in path:
-            start, end = leading(element) if element.tag == "li" else (0, 0)
-            if end > start:
-                if step == 0:
-                    if start and element.children[start : start + 1] and str(element.children[start])[:1] == " ":
-                        new = [" ", *new]
-                    before, after = element.children[:start], element.children[end:]
-                    element.children = before
-                    for node in [*new, *after]:
-                        element.add(node)
-                    return
-                step -= 1
-            element = [child for child in element.elements() if child.tag in BLOCK][step]
+            lead, parts = split_item(element)
+            if isinstance(parts[step], Element):
+                element = parts[step]
+                continue
+            assert step is path[-1], "a path goes on inside inline content"
+            parts[step] = new
+            element.children = [*lead, " "] if lead else []
+            for part in parts:
+                for node in part if isinstance(part, list) else [part]:
+                    element.add(node)
+            return
         element.children = []
         for node in new:
             element.add(node)

@@ -1,0 +1,103 @@
+"""The C core: the op batcher and the streaming Markdown engine."""
+
+from typing import Final, Literal, TypeAlias
+
+FORM_DJUST: Final[int]
+"""The form that djust's stock client applies (tests/spec/wire.md)."""
+FORM_COMPACT: Final[int]
+"""The form that djust-stream.js asks for."""
+FORM_COMPACT_TYPED: Final[int]
+"""The compact form with the ``"type":"stream"`` by which djust's client routes a message."""
+
+OPS: Final[dict[str, int]]
+"""What Batch.push takes: start, text, text_append, text_replace, text_prepend, append, prepend, replace, delete, prune,
+error, done."""
+
+Edit: TypeAlias = (
+    tuple[Literal["grow"], int, str]
+    | tuple[Literal["cut"], int, int, int]
+    | tuple[Literal["loose"], int, int]
+    | tuple[Literal["head"], int, str]
+    | tuple[Literal["patch"], tuple[int, ...], str]
+    | tuple[Literal["fill"], str]
+)
+"""One change to a page that shows Markdown; tests/spec/wire.md says what each does. int: a depth, except the last two of
+cut (nodes, UTF-16 units) and the last of loose (0 or 1)."""
+
+class Batch:
+    """What waits for the next frame of one stream, merged as csrc/core/batch.c says. target: CSS selector of its root."""
+
+    def __new__(cls, name: str, target: str, /) -> Batch: ...
+    def push(self, op: int, text: str = "", target: str = "", number: int = 0, /) -> int:
+        """Add an op; returns how many bytes wait. target "": the root. Lone surrogates become U+FFFD.
+
+        Raises TypeError, ValueError (no such op or edge), OverflowError (1 GiB waits).
+        """
+
+    def encode(self, seq: int, form: int, /) -> str:
+        """What waits, as the message of frame seq. Raises ValueError for an edit that the djust form cannot say."""
+
+    def clear(self, /) -> None: ...
+    @property
+    def pending_bytes(self) -> int: ...
+    @property
+    def pending_ops(self) -> int: ...
+    @property
+    def merged_ops(self) -> int: ...
+    def __bool__(self) -> bool: ...
+
+class MarkdownStream:
+    """Streaming Markdown: text in, edits out.
+
+    stream = MarkdownStream()
+    stream.feed("Some **bo")
+    stream.edits()         # [("grow", 0, '<p dir="auto">Some <strong>bo</strong></p>')]
+    stream.feed("ld** text")
+    stream.edits()         # [("grow", 2, "ld"), ("grow", 1, " text")]
+
+    The law: applied one after the other, the edits end in the DOM of ``render_markdown`` of the whole text, wherever it
+    was cut; nothing that has settled is touched again, but for a list that turns loose and a label defined late.
+
+    images, dir_auto: as render_markdown. mode: "complete" shows what is open as closed and holds back what cannot be
+    told yet; "raw" shows each frame as if the text ended there. max_bytes: of source, then feed raises OverflowError.
+    fill: only grow and fill edits, for clients that know no other; keeps the source.
+    """
+
+    def __new__(
+        cls,
+        *,
+        images: str = "link",
+        mode: str = "complete",
+        dir_auto: bool = True,
+        max_bytes: int = 16777216,
+        fill: bool = False,
+    ) -> MarkdownStream: ...
+    def feed(self, text: str | bytes, /) -> None:
+        """Append text: str, or bytes of UTF-8 that may be cut inside a character. Buffers only.
+
+        Raises TypeError, OverflowError past max_bytes, ValueError after finish().
+        """
+
+    def edits(self, /) -> list[Edit]:
+        """What changed on the page since the last call: one frame. Raises MemoryError."""
+
+    def finish(self, /) -> list[Edit]:
+        """The end of the text: the last edits. Called again, nothing."""
+
+    def flush(self, batch: Batch, target: str, final: bool, /) -> int:
+        """Push what edits() or, if final, finish() would return into a Batch; returns how many bytes wait there."""
+
+    @property
+    def pending_bytes(self) -> int: ...
+
+def render(
+    text: str | bytes,
+    /,
+    *,
+    partial: bool = False,
+    images: str = "link",
+    mode: str = "complete",
+    dir_auto: bool = True,
+    max_bytes: int = 16777216,
+) -> str:
+    """Markdown to safe HTML, all at once; see djust_stream.render_markdown."""
