@@ -9,6 +9,8 @@ import asyncio
 import json
 from typing import Any
 
+from dom import Dom
+
 from djust_stream._core import FORM_DJUST
 
 
@@ -62,6 +64,18 @@ class Consumer:
     async def send(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         assert text_data is not None
         await self.sink.send(text_data)
+
+
+def document(frames: list[dict[str, Any]]) -> str:
+    """The HTML of a root element that only Markdown and HTML went into."""
+    page = Dom()
+    for frame in frames:
+        for op in frame["ops"]:
+            if op["op"] == "append":
+                page.apply([("grow", op["target"].count(">:last-child"), op["html"])])
+            elif op["op"] == "replace":
+                page.apply([("fill", op["html"])])
+    return page.html()
 
 
 class Page:

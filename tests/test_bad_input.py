@@ -12,7 +12,7 @@ import project  # noqa: F401  (sets Django up)
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sinks import Consumer, MemorySink, Page
+from sinks import Consumer, MemorySink, Page, document
 from test_mixin import Answering, new_view, shown
 
 from djust_stream import StreamingMixin, ops
@@ -257,7 +257,7 @@ async def test_markdown_of_invalid_utf8() -> None:
     for piece in (b"caf\xc3", b"\xa9 \xff\xfe \xed\xa0\x80 ", b"\xf0\x9f\x98", b"\x80!", b"\xc3"):
         await view.stream_markdown("s", piece)
     await view.stream_done("s")
-    html = shown(sink)
+    html = document(sink.frames)
     assert "café" in html
     assert "😀!" in html
     assert "\ufffd" in html
@@ -304,7 +304,7 @@ async def test_too_much_markdown_names_its_setting() -> None:
             for _ in range(10):
                 await view.stream_markdown("s", "x" * 1000)
         await view.stream_error("s", "too long")
-    assert "xxx" in shown(sink)
+    assert "xxx" in document(sink.frames)
     assert sink.ops("s")[-1]["op"] == "error"
 
 
