@@ -7,9 +7,11 @@ demo's Content-Security-Policy would show. Screenshots go to artefacts/, which g
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +49,25 @@ SET_RATE = """(rate) => {
 Visit = Callable[..., Page]
 
 
-@pytest.fixture(scope="module")
-def demo() -> Iterator[str]:
-    """The demo's address."""
+@contextmanager
+def serve() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The demo as a process of its own, and the address it prints."""
     command = [sys.executable, "-m", "djust_stream.demo", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:
         assert process.stdout is not None
         addresses = (re.search(r"http://\S+", line) for line in process.stdout)
         address = next(filter(None, addresses), None)
         assert address, "the demo ended without printing its address"
-        yield address[0]
+        yield process, address[0]
         process.terminate()
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[str]:
+    """The demo's address."""
+    with serve() as (_, address):
+        yield address
 
 
 @pytest.fixture
@@ -245,6 +255,19 @@ def test_port_that_is_taken_is_told(demo: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     assert done.returncode == 1
     assert done.stderr.startswith(f"Cannot listen on 127.0.0.1:{port}")
+
+
+def test_ctrl_c_ends_it_quietly(open_page: Visit) -> None:
+    with serve() as (process, address):
+        page = open_page(url=address)
+        choose(page, LONG)
+        page.wait(f"{ANSWER}.textContent.length > 20")
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=10)
+        assert (process.returncode, output.strip()) == (0, "")
+        page.wait("document.querySelector('#state').dataset.state === 'closed'")
+        assert ended(page) == "failed"
+        assert page.eval(f"{ANSWER}.textContent.length") > 20
 
 
 def test_consumer_reads_as_documentation() -> None:

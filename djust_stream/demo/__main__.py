@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
@@ -52,15 +53,14 @@ def main() -> int:
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "djust_stream.demo.settings"
     if args.host not in LOOPBACK:  # an open address is visited by any name
-        os.environ["DJUST_STREAM_DEMO_HOSTS"] = (
-            "*"
-        )
+        os.environ["DJUST_STREAM_DEMO_HOSTS"] = "*"
     host = f"[{args.host}]" if ":" in args.host else args.host
     port = listener.getsockname()[1]
     print(f"\n  The demo is at  http://{host}:{port}/     (Ctrl+C ends it)\n", flush=True)
     config = uvicorn.Config("djust_stream.demo.asgi:application", log_level="warning", lifespan="off")
     config.timeout_graceful_shutdown = 1
-    uvicorn.Server(config).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 
