@@ -30,11 +30,10 @@ from typing import Any
 
 from cmarkgfm.cmark import Options, markdown_to_html_with_extensions
 
-from djust_stream import render_markdown
-from djust_stream._core import FORM_COMPACT, OPS, Batch, MarkdownStream
+from djust_stream import __version__, render_markdown
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from page import Browser, Page
+from page import Browser, Page, markdown_frames
 
 NAME = "answer"
 ROOT = f'<div dj-stream="{NAME}"></div>'
@@ -94,25 +93,6 @@ def chunks(text: str, split: str) -> list[str]:
 # ---- One document ----
 
 
-def frames(pieces: list[str]) -> Iterator[str]:
-    """The message each piece causes, "" for none, and one more for the end of the stream."""
-    stream, batch = MarkdownStream(), Batch(NAME, f"[dj-stream='{NAME}']")
-    batch.push(OPS["start"])
-    seq = 0
-    for piece in [*pieces, None]:
-        if piece is not None:
-            stream.feed(piece)
-        stream.flush(batch, "", piece is None)
-        if piece is None:
-            batch.push(OPS["done"])
-        if not batch:
-            yield ""
-            continue
-        seq += 1
-        yield batch.encode(seq, FORM_COMPACT)
-        batch.clear()
-
-
 def wire_bytes(message: str) -> int:
     """Bytes of the message in a WebSocket frame from a server."""
     size = len(message.encode())
@@ -130,14 +110,18 @@ def gfm(text: str) -> str | None:
 
 def record(page: Page, name: str, text: str, split: str) -> Iterator[dict[str, Any]]:
     """The lines of one recording."""
-    impl = f"djust_stream {version('djust-stream')}"
     yield {
-        "meta": {"impl": impl, "doc": name, "split": split, "cmarkgfm": version("cmarkgfm")},
+        "meta": {
+            "impl": f"djust_stream {__version__}",
+            "doc": name,
+            "split": split,
+            "cmarkgfm": version("cmarkgfm"),
+        },
         "oneshot": str(render_markdown(text)),
         "gfm": gfm(text),
     }
     pieces = chunks(text, split)
-    messages = list(frames(pieces))
+    messages = list(markdown_frames(pieces, NAME))
     page.eval(CLEAR)
     shown = iter(page.apply([message for message in messages if message]))
     html = ""

@@ -16,12 +16,14 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from playwright import sync_api as playwright
+
+from djust_stream._core import FORM_COMPACT, OPS, Batch, MarkdownStream
 
 T = TypeVar("T")
 Frame = str | dict[str, Any]
@@ -199,3 +201,19 @@ def djust(*ops: dict[str, Any], stream: str = "s") -> dict[str, Any]:
     """A message in djust's form; `target` is the stream's element unless an op names its own."""
     own = {"target": f"[dj-stream='{stream}']"}
     return {"type": "stream", "stream": stream, "ops": [own | op for op in ops]}
+
+
+def markdown_frames(pieces: Iterable[str], stream: str = "s") -> Iterator[str]:
+    """What a server sends for Markdown that comes in pieces: a message each, "" for none, and the end's."""
+    engine, batch = MarkdownStream(), Batch(stream, f"[dj-stream='{stream}']")
+    batch.push(OPS["start"])
+    seq = 0
+    for piece in [*pieces, None]:
+        if piece is not None:
+            engine.feed(piece)
+        engine.flush(batch, "", piece is None)
+        if piece is None:
+            batch.push(OPS["done"])
+        seq += bool(batch)
+        yield batch.encode(seq, FORM_COMPACT) if batch else ""
+        batch.clear()
