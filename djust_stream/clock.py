@@ -47,11 +47,11 @@ class Clock:
         loop = self._loop()
         return None if loop is None or loop.is_closed() else loop
 
-    def add(self, member: Member) -> None:
-        """Call the member's tick from the next interval on."""
+    def add(self, member: Member, wait_s: float | None = None) -> None:
+        """Call the member's tick, first with the next tick that there is, or else in ``wait_s``."""
         self._members[member] = None
         if self._timer is None:
-            self._arm()
+            self._arm(self.interval_s if wait_s is None else wait_s)
 
     def discard(self, member: Member) -> None:
         """Forget the member."""
@@ -60,10 +60,10 @@ class Clock:
     def __len__(self) -> int:
         return len(self._members)
 
-    def _arm(self) -> None:
+    def _arm(self, wait_s: float) -> None:
         loop = self.loop
         if loop is not None:
-            self._timer = loop.call_later(self.interval_s, self._tick)
+            self._timer = loop.call_later(max(0.0, min(wait_s, self.interval_s)), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
@@ -78,7 +78,7 @@ class Clock:
             if not stays:
                 self._members.pop(member, None)
         if self._members and self._timer is None:
-            self._arm()
+            self._arm(self.interval_s)
 
 
 _clocks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[float, Clock]]

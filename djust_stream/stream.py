@@ -14,10 +14,10 @@ one by one; nothing lost, nothing twice, in order; ``done`` or ``error`` is last
 a sender of its own per call could let ``end`` overtake "c". Here a stream has one batch, a frame
 takes all of it under the next seq, and a reader has one send in flight.
 
-A push costs a C call and a look at the clock. It comes back finished; only when the stream was idle
-(its frame goes now), when the loop has had no turn for long, or when too much waits, is there
-something to wait for. Bounded: what waits stops at ``max_pending_bytes`` plus one payload, and the
-producer waits with it. A closed connection ends its streams: later pushes do nothing.
+A push costs a C call and a look at the time. It comes back finished: its op rides with the next tick.
+Only when the stream was idle for an interval (its frame goes now), when the tick is late, or when too
+much waits, is there something to wait for. Bounded: what waits stops at ``max_pending_bytes`` plus one
+payload, and the producer waits with it. A closed connection ends its streams: later pushes do nothing.
 
 Checked by tests/test_stream.py against a page that applies every call by itself.
 """
@@ -247,7 +247,7 @@ class Stream:
         pending = self._push(op, text, target, number)
         if pending < self._limit and monotonic() < self._slow_at:
             return FINISHED
-        return self._attend()
+        return self._attend(pending)
 
     def push_markdown(self, text: str | bytes, target: str = "") -> Awaitable[None]:
         """Add to the Markdown document that fills the target; the next frame shows it.
@@ -262,9 +262,10 @@ class Stream:
         if len(text) > self._check_above:
             self._check_payload(text)
         document.feed(text)
-        if document.pending_bytes < self._limit and monotonic() < self._slow_at:
+        pending = document.pending_bytes
+        if pending < self._limit and monotonic() < self._slow_at:
             return FINISHED
-        return self._attend()
+        return self._attend(pending)
 
     def end(self, op: int, text: str = "", target: str = "") -> Awaitable[None]:
         """Push the last op, DONE or ERROR, and send everything; awaited, it is on its way."""
@@ -399,9 +400,18 @@ class Stream:
         self._special = True
         return document
 
-    def _attend(self) -> Awaitable[None]:
+    def _attend(self, pending: int) -> Awaitable[None]:
         """After a push that found the stream idle, its tick late, or too much waiting."""
-        self._wake(_IDLE if self._slow_at == 0.0 else _SOON)
+        idle = self._slow_at == 0.0
+        loop = self._wake(_IDLE if idle else _SOON)
+        if loop is None:
+            return self._attend_elsewhere()
+        if pending >= self._limit:
+            return self._wait_for_room()
+        return FINISHED if idle and self._slow_at else TURN
+
+    def _attend_elsewhere(self) -> Awaitable[None]:
+        """The same outside of the loop that sends."""
         if not self._has_loop:
             return self._send_when_awaited()
         if asyncio._get_running_loop() is not None:
@@ -452,11 +462,14 @@ class Stream:
         if self.reader.closed:
             self.drop()
             return
-        clock.add(self)
         now = monotonic()
-        self._slow_at = now + _LATE * clock.interval_s
-        if urgency == _NOW or (urgency == _IDLE and now - self._last >= clock.interval_s * _APART):
+        interval_s = clock.interval_s
+        since_s = now - self._last
+        if urgency == _NOW or (urgency == _IDLE and since_s >= interval_s * _APART and not self.reader.busy):
             self.reader.send(self, loop)
+        else:
+            clock.add(self, interval_s - since_s)
+            self._slow_at = now + _LATE * interval_s
 
     async def _wait_for_room(self) -> None:
         await asyncio.sleep(0)
