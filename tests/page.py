@@ -61,7 +61,9 @@ class Browser:
     """One Chromium, used from one thread. A context manager; ``page()`` opens a page in a fresh profile."""
 
     def __init__(self) -> None:
-        executable = shutil.which("chromium") or shutil.which("chromium-browser")
+        executable = next(
+            filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
+        )
         if executable is None:
             raise RuntimeError(MISSING)
         self.executable = executable
