@@ -11,6 +11,8 @@ CORPUS ?= ../shared/corpus
 K ?=
 
 BIN := .venv/bin
+VERSION := $(shell $(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null)
+DONE := .venv/done-$(VERSION)
 C_FILES := $(wildcard csrc/*/*.c csrc/*/*.h csrc/*/*.def)
 
 export PYTHON CORPUS
@@ -20,26 +22,26 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DELETE_ON_ERROR:
 .PHONY: test demo c bench lint corpus clean venv
 
-demo: .venv/done.demo .venv/done.core
+demo: $(DONE).demo $(DONE).core
 	@$(BIN)/python -m djust_stream.demo
 
 test c bench lint corpus: export DJS_WERROR = 1
 
-test: .venv/done.chromium .venv/done.test .venv/done.core c
+test: $(DONE).chromium $(DONE).test $(DONE).core c
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
 	$(BIN)/python -m pytest -q $(if $(K),-k "$(K)")
 
-c: | .venv/done.test
+c: | $(DONE).test
 	$(MAKE) --no-print-directory -C tests/c
 
-bench: .venv/done.test .venv/done.core
+bench: $(DONE).test $(DONE).core
 	$(BIN)/python benchmarks/tokens.py
 
-corpus: .venv/done.chromium .venv/done.test .venv/done.core
+corpus: $(DONE).chromium $(DONE).test $(DONE).core
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
 	$(BIN)/python -m pytest -q tests/test_corpus.py
 
-lint: .venv/done.test .venv/done.core
+lint: $(DONE).test $(DONE).core
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -47,30 +49,27 @@ lint: .venv/done.test .venv/done.core
 
 clean:
 	rm -rf build dist *.egg-info artefacts .cache .pytest_cache .hypothesis .mypy_cache .ruff_cache
-	rm -rf csrc/vendor/cmark tests/c/build djust_stream/_core*.so .venv/done.*
+	rm -rf csrc/vendor/cmark tests/c/build djust_stream/_core*.so .venv/done-*
 
 # Another interpreter than the one asked for means another environment; the same one is kept.
 venv:
-	@tools/debian.sh compiler headers venv
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-	    { echo "$$($(PYTHON) --version) is too old: Python 3.10 or newer is needed, as in make PYTHON=python3.12" >&2; exit 1; }
-	@version='import sys; print(sys.version)'; \
-	if [ "$$($(BIN)/python -c "$$version" 2>/dev/null)" != "$$($(PYTHON) -c "$$version")" ]; then \
-	    echo "Making .venv with $$($(PYTHON) --version)"; \
+	@tools/debian.sh compiler python
+	@if [ "$$($(BIN)/python -c 'import platform; print(platform.python_version())' 2>/dev/null)" != "$(VERSION)" ]; then \
+	    echo "Making .venv with Python $(VERSION)"; \
 	    rm -rf .venv; $(PYTHON) -m venv .venv; \
 	fi
 
-.venv/done.demo .venv/done.test: .venv/done.%: pyproject.toml setup.py | venv
+$(DONE).demo $(DONE).test: $(DONE).%: pyproject.toml setup.py | venv
 	@echo "Installing djust-stream[$*] (about a minute the first time)"
 	@$(BIN)/python -m pip install --quiet 'setuptools>=77' wheel
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[$*]'
-	@touch $@ .venv/done.core
+	@touch $@ $(DONE).core
 
 # The editable install has built the extension; this builds it again when only C has changed.
-.venv/done.core: $(C_FILES) | $(if $(filter demo,$(MAKECMDGOALS)),.venv/done.demo,.venv/done.test)
+$(DONE).core: $(C_FILES) | $(if $(filter demo,$(MAKECMDGOALS)),$(DONE).demo,$(DONE).test)
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-.venv/done.chromium: | venv
+$(DONE).chromium: | venv
 	@tools/debian.sh chromium
 	@touch $@

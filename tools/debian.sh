@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that what the build and the tests need from the system is there.
 #
-#   tools/debian.sh compiler venv chromium
+#   tools/debian.sh compiler python chromium
 #
 # Installs what is missing with apt-get where it may (root, or sudo without a password); elsewhere it prints
 # the exact command and stops with an error. Does nothing, and quickly, when nothing is missing.
@@ -11,18 +11,26 @@ have() { command -v "$1" >/dev/null 2>&1; }
 python=${PYTHON:-python3}
 packages=
 
+if ! have "$python" && [ "$python" != python3 ]; then
+    echo "There is no $python on this machine." >&2
+    exit 1
+fi
 for need in "$@"; do
     case $need in
         compiler) have "${CC:-cc}" && echo '#include <stdlib.h>' | "${CC:-cc}" -E - >/dev/null 2>&1 ||
                       packages="$packages gcc libc6-dev" ;;
-        headers)  "$python" -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' 2>/dev/null ||
-                      packages="$packages python3-dev" ;;
-        venv)     "$python" -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv" ;;
-        chromium) have chromium || have chromium-browser || have google-chrome || packages="$packages chromium" ;;
+        python)   "$python" -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' 2>/dev/null ||
+                      packages="$packages python3-dev"
+                  "$python" -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv" ;;
+        chromium) have chromium || have chromium-browser || packages="$packages chromium" ;;
         *)        echo "debian.sh: unknown need: $need" >&2; exit 2 ;;
     esac
 done
-[ -n "$packages" ] || exit 0
+if [ -z "$packages" ]; then
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' && exit 0
+    echo "$("$python" --version) is too old: Python 3.10 or newer is needed, as in: make PYTHON=python3.12" >&2
+    exit 1
+fi
 
 command="apt-get install -y --no-install-recommends$packages"
 if have apt-get && [ "$(id -u)" = 0 ]; then
