@@ -54,7 +54,7 @@ clean:
 # Another interpreter than the one asked for means another environment; the same one is kept.
 venv:
 	@tools/debian.sh compiler python
-	@if [ "$$($(BIN)/python -c 'import platform; print(platform.python_version())' 2>/dev/null)" != "$(VERSION)" ]; then \
+	@if [ ! -x $(BIN)/python ] || [ "$$($(BIN)/python -c 'import platform; print(platform.python_version())' 2>/dev/null)" != "$(VERSION)" ]; then \
 	    echo "Making .venv with Python $(VERSION)"; \
 	    rm -rf .venv; $(PYTHON) -m venv .venv; \
 	fi
