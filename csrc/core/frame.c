@@ -1,204 +1,213 @@
 /* A batch as the bytes of one message.
  *
- * The law: both forms say the same; each is valid JSON for every batch; one
- * pass over the ops, no copy of a payload but into the message.
+ * The law: both forms mean the same, op by op, and are valid JSON in valid
+ * UTF-8 whatever was pushed. The one difference: text without a mode leaves
+ * it to the page in the compact form, and is appended in the djust form.
  *
- * Checked by: tests/test_batch.py against tests/oracle.py, tests/c/test_frame.c.
+ * Both writers follow the rows of ops.def: an op that carries what another
+ * carries needs no code here, and one that carries something new does not
+ * compile until both writers have it.
+ *
+ * Limits: a message stops at DJS_MAX_BUF (escaping can make six bytes of one).
+ * Checked by: tests/c/test_frame.c, tests/test_batch.py.
  *
  * SPDX-License-Identifier: MIT */
 #include "frame.h"
 #include "json.h"
 
-typedef struct {
-    const uint8_t *ptr;
-    size_t n;
-} span;
+/* ---- What both forms are made of ---- */
 
-static void word(djs_buf *out, const char *text) { djs_buf_put(out, text, strlen(text)); }
+static void word(djs_buf *out, const char *text) { djs_json_string(out, (const uint8_t *)text, strlen(text)); }
 
-static span payload(const djs_batch *b, const djs_entry *e) { return e->n ? (span){b->bytes.ptr + e->at, e->n} : (span){0}; }
+/* NULL and not an address in it: a batch without payloads has no bytes. */
+static const uint8_t *payload(const djs_batch *b, const djs_entry *e) { return e->n ? b->bytes.ptr + e->at : NULL; }
+static const uint8_t *target(const djs_batch *b, const djs_entry *e) { return e->target_n ? b->bytes.ptr + e->target : NULL; }
 
-static span target(const djs_batch *b, const djs_entry *e) {
-    return e->target_n ? (span){b->bytes.ptr + e->target, e->target_n} : (span){0};
-}
+static void string(djs_buf *out, const djs_batch *b, const djs_entry *e) { djs_json_string(out, payload(b, e), e->n); }
 
-static size_t first_piece(span text) {
-    const uint8_t *end = text.n ? memchr(text.ptr, DJS_BETWEEN, text.n) : NULL;
-    return end ? (size_t)(end - text.ptr) : text.n;
-}
-
-/* The pieces in the order they came, or the other way, with `between` between two. */
-static void pieces(djs_buf *out, span text, bool reversed, const char *between) {
-    for (;;) {
-        size_t n = first_piece(text), from = 0;
-        if (reversed) {
-            for (from = text.n; from && text.ptr[from - 1] != DJS_BETWEEN; from--) {}
-            n = text.n - from;
-        }
-        if (n) djs_json_text(out, text.ptr + from, n);
-        if (n == text.n) return;
-        word(out, between);
-        if (!reversed) text.ptr += n + 1;
-        text.n -= n + 1;
+/* The pieces of a text with `between` between two: "\",\"" makes each a string of its own. */
+static void pieces(djs_buf *out, const djs_batch *b, const djs_entry *e, const char *between) {
+    const uint8_t *text = payload(b, e), *mark;
+    size_t n = e->n;
+    djs_buf_byte(out, '"');
+    while (n && (mark = memchr(text, DJS_BETWEEN, n))) {
+        size_t piece = (size_t)(mark - text);
+        djs_json_text(out, text, piece);
+        djs_buf_put(out, between, strlen(between));
+        text += piece + 1;
+        n -= piece + 1;
     }
-}
-
-static void carried(djs_buf *out, const djs_entry *e, span text, const char *between) {
-    djs_buf_byte(out, '"');
-    pieces(out, text, djs_ops[e->op].carries == DJS_REVERSED, between);
+    djs_json_text(out, text, n);
     djs_buf_byte(out, '"');
 }
 
-/* ---- djust form ---- */
-
-static void selector(const djs_batch *b, const djs_entry *e, djs_buf *out) {
-    span on = target(b, e);
+/* The last piece first, as one string. */
+static void reversed(djs_buf *out, const djs_batch *b, const djs_entry *e) {
+    const uint8_t *text = payload(b, e);
     djs_buf_byte(out, '"');
-    if (on.n) djs_json_text(out, on.ptr, on.n);
-    else djs_json_text(out, b->id.ptr + b->name_n, b->id.len - b->name_n);
-    for (uint32_t i = 0; e->op == DJS_OP_GROW && i < e->depth; i++) djs_buf_lit(out, ">:last-child");
+    for (size_t begin, end = e->n; end; end = begin ? begin - 1 : 0) {
+        for (begin = end; begin && text[begin - 1] != DJS_BETWEEN; begin--) {}
+        djs_json_text(out, text + begin, end - begin);
+    }
     djs_buf_byte(out, '"');
 }
 
-static djs_status djust_op(const djs_batch *b, const djs_entry *e, djs_buf *out) {
-    const djs_op_info *op = &djs_ops[e->op];
-    span text = payload(b, e);
-    if (!op->wire) return DJS_EINVAL;
-    djs_buf_lit(out, "{\"op\":\"");
-    word(out, op->wire);
-    djs_buf_lit(out, "\",\"target\":");
-    selector(b, e, out);
-    switch (op->carries) {
-    case DJS_TEXT:
-    case DJS_PIECES:
-    case DJS_REVERSED: djs_buf_lit(out, ",\"text\":"); break;
+/* The selector of an op's element, `depth` steps down the spine. */
+static void selector(djs_buf *out, const djs_batch *b, const djs_entry *e, uint32_t depth) {
+    djs_buf_byte(out, '"');
+    if (!e->target_n) djs_json_text(out, b->id.ptr + b->name_n, b->id.len - b->name_n);
+    /* The caller's `a, b` with steps after it would be a, or what is below b. */
+    if (e->target_n && depth) djs_buf_lit(out, ":is(");
+    djs_json_text(out, target(b, e), e->target_n);
+    if (e->target_n && depth) djs_buf_byte(out, ')');
+    while (depth--) djs_buf_lit(out, ">:last-child");
+    djs_buf_byte(out, '"');
+}
+
+/* ---- The djust form ---- */
+
+static void key(djs_buf *out, const char *name) {
+    djs_buf_byte(out, ',');
+    word(out, name);
+    djs_buf_byte(out, ':');
+}
+
+static djs_status object(djs_buf *out, const djs_batch *b, const djs_entry *e) {
+    const djs_op_info *info = &djs_ops[e->op];
+    if (!info->wire) return DJS_EINVAL;
+    djs_buf_lit(out, "{\"op\":");
+    word(out, info->wire);
+    key(out, "target");
+    selector(out, b, e, info->carries == DJS_DEEP ? e->depth : 0);
+    switch (info->carries) {
+    case DJS_NOTHING:
+    case DJS_SELECTOR: break;
+    case DJS_TEXT: key(out, "text"), string(out, b, e); break;
+    case DJS_PIECES: key(out, "text"), pieces(out, b, e, ""); break;
+    case DJS_REVERSED: key(out, "text"), reversed(out, b, e); break;
     case DJS_HTML:
-    case DJS_DEEP: djs_buf_lit(out, ",\"html\":"); break;
-    case DJS_MESSAGE: djs_buf_lit(out, ",\"error\":"); break;
+    case DJS_DEEP: key(out, "html"), string(out, b, e); break;
+    case DJS_MESSAGE: key(out, "error"), string(out, b, e); break;
     case DJS_REASON:
-        if (text.n) djs_buf_lit(out, ",\"reason\":");
+        if (e->n) key(out, "reason"), string(out, b, e);
         break;
     case DJS_LIMIT:
-        djs_buf_lit(out, ",\"limit\":");
-        djs_buf_uint(out, e->x);
-        word(out, e->y ? ",\"edge\":\"bottom\"" : ",\"edge\":\"top\"");
+        key(out, "limit"), djs_buf_uint(out, e->x);
+        key(out, "edge"), word(out, e->y ? "bottom" : "top");
         break;
-    case DJS_NOTHING:
-    case DJS_SELECTOR:
     case DJS_LENGTHS:
     case DJS_FLAG:
-    case DJS_PATH: break;
+    case DJS_PATH: return DJS_EINVAL; /* no op of djust's carries these */
     }
-    if (op->carries <= DJS_HTML && op->carries != DJS_NOTHING) carried(out, e, text, "");
-    else if (op->carries == DJS_DEEP || op->carries == DJS_MESSAGE || (op->carries == DJS_REASON && text.n)) carried(out, e, text, "");
-    if (op->mode) {
-        djs_buf_lit(out, ",\"mode\":\"");
-        word(out, op->mode);
-        djs_buf_byte(out, '"');
-    }
+    if (info->mode) key(out, "mode"), word(out, info->mode);
     djs_buf_byte(out, '}');
     return DJS_OK;
 }
 
-/* ---- compact form ---- */
+/* ---- The compact form ---- */
+
+static void comma(djs_buf *out) { djs_buf_byte(out, ','); }
 
 static void number(djs_buf *out, uint32_t value) {
-    djs_buf_byte(out, ',');
+    comma(out);
     djs_buf_uint(out, value);
 }
 
-static void path(const djs_batch *b, const djs_entry *e, djs_buf *out) {
+static void path(djs_buf *out, const djs_batch *b, const djs_entry *e) {
     const uint8_t *steps = b->bytes.ptr + e->at - e->depth * sizeof(uint32_t);
     djs_buf_lit(out, ",[");
-    for (uint32_t i = 0; i < e->depth; i++) {
-        uint32_t step;
-        memcpy(&step, steps + i * sizeof step, sizeof step);
-        if (i) djs_buf_byte(out, ',');
+    for (uint32_t i = 0, step; i < e->depth; i++) {
+        memcpy(&step, steps + i * sizeof step, sizeof step); /* bytes are not aligned */
+        if (i) comma(out);
         djs_buf_uint(out, step);
     }
     djs_buf_byte(out, ']');
 }
 
-static void compact_op(const djs_batch *b, const djs_entry *e, djs_buf *out) {
-    const djs_op_info *op = &djs_ops[e->op];
-    span text = payload(b, e);
+static void array(djs_buf *out, const djs_batch *b, const djs_entry *e) {
+    const djs_op_info *info = &djs_ops[e->op];
     djs_buf_byte(out, '[');
-    if (e->op == DJS_OP_GROW) {
-        djs_buf_uint(out, e->depth);
-    } else {
-        djs_buf_byte(out, '"');
-        word(out, op->compact);
-        djs_buf_byte(out, '"');
-    }
-    switch (op->carries) {
+    if (info->compact) word(out, info->compact);
+    switch (info->carries) {
     case DJS_NOTHING: break;
-    case DJS_SELECTOR: text = target(b, e); break;
+    case DJS_TEXT:
+    case DJS_HTML:
+    case DJS_MESSAGE: comma(out), string(out, b, e); break;
+    case DJS_PIECES: comma(out), pieces(out, b, e, "\",\""); break;
+    case DJS_REVERSED: comma(out), reversed(out, b, e); break;
+    case DJS_REASON:
+        if (e->n) comma(out), string(out, b, e);
+        break;
+    case DJS_SELECTOR: comma(out), selector(out, b, e, 0); break;
     case DJS_LIMIT:
         number(out, e->x);
-        word(out, e->y ? ",\"bottom\"" : ",\"top\"");
-        break;
-    case DJS_LENGTHS:
-        number(out, e->depth);
-        number(out, e->x);
-        number(out, e->y);
-        break;
-    case DJS_FLAG:
-        number(out, e->depth);
-        number(out, e->x);
+        comma(out), word(out, e->y ? "bottom" : "top");
         break;
     case DJS_DEEP:
-        if (e->op != DJS_OP_GROW) number(out, e->depth);
+        if (info->compact) comma(out); /* grow has no name: its depth comes first */
+        djs_buf_uint(out, e->depth);
+        comma(out), string(out, b, e);
         break;
-    case DJS_PATH: path(b, e, out); break;
-    case DJS_TEXT:
-    case DJS_PIECES:
-    case DJS_REVERSED:
-    case DJS_HTML:
-    case DJS_MESSAGE:
-    case DJS_REASON: break;
-    }
-    bool silent = op->carries == DJS_NOTHING || op->carries == DJS_LIMIT || op->carries == DJS_LENGTHS ||
-                  op->carries == DJS_FLAG || (op->carries == DJS_REASON && !text.n);
-    if (!silent) {
-        djs_buf_byte(out, ',');
-        carried(out, e, text, op->carries == DJS_PIECES ? "\",\"" : "");
+    case DJS_LENGTHS: number(out, e->depth), number(out, e->x), number(out, e->y); break;
+    case DJS_FLAG: number(out, e->depth), number(out, e->x); break;
+    case DJS_PATH:
+        path(out, b, e);
+        comma(out), string(out, b, e);
+        break;
     }
     djs_buf_byte(out, ']');
 }
 
-/* Says which element the ops from here on are for, when that changes. */
-static void turn_to(const djs_batch *b, const djs_entry *e, span *on, djs_buf *out) {
-    span now = target(b, e);
-    if (e->op == DJS_OP_DELETE) return; /* names its own */
-    if (now.n == on->n && (!now.n || !memcmp(now.ptr, on->ptr, now.n))) return;
+/* ["on",SELECTOR], unless ops are for that element anyway. Returns e, or
+ * `before` for an op that names its element itself. */
+static const djs_entry *on(djs_buf *out, const djs_batch *b, const djs_entry *e, const djs_entry *before) {
+    if (djs_ops[e->op].carries == DJS_SELECTOR) return before;
+    size_t n = before ? before->target_n : 0;
+    if (n == e->target_n && (!n || !memcmp(target(b, before), target(b, e), n))) return e;
     djs_buf_lit(out, "[\"on\",");
-    djs_json_string(out, now.ptr, now.n);
+    djs_json_string(out, target(b, e), e->target_n);
     djs_buf_lit(out, "],");
-    *on = now;
+    return e;
 }
 
-/* ---- both ---- */
+/* ---- The message ---- */
+
+static djs_status djust_ops(djs_buf *out, const djs_batch *b, const djs_entry *list, size_t n) {
+    djs_status status = DJS_OK;
+    for (size_t i = 0; i < n && !status; i++) {
+        if (i) djs_buf_byte(out, ',');
+        status = object(out, b, list + i);
+    }
+    return status;
+}
+
+static djs_status compact_ops(djs_buf *out, const djs_batch *b, const djs_entry *list, size_t n) {
+    const djs_entry *before = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (i) comma(out);
+        before = on(out, b, list + i, before);
+        array(out, b, list + i);
+    }
+    return DJS_OK;
+}
 
 djs_status djs_frame_write(const djs_batch *b, uint64_t seq, djs_form form, djs_buf *out) {
-    const djs_entry *entries = (const djs_entry *)(const void *)b->entries.ptr;
-    size_t before = out->len;
+    const djs_entry *list = (const djs_entry *)(const void *)b->entries.ptr;
+    size_t begin = out->len, n = djs_batch_count(b);
     bool djust = form == DJS_FORM_DJUST;
-    span on = {0};
-    word(out, djust ? "{\"type\":\"stream\",\"stream\":" : form == DJS_FORM_COMPACT_TYPED ? "{\"type\":\"stream\",\"s\":" : "{\"s\":");
+    (void)djs_buf_grow(out, b->id.len + b->bytes.len + 16 * n + 64); /* mostly about right */
+    djs_buf_byte(out, '{');
+    if (form != DJS_FORM_COMPACT) djs_buf_lit(out, "\"type\":\"stream\",");
+    word(out, djust ? "stream" : "s");
+    djs_buf_byte(out, ':');
     djs_json_string(out, b->id.ptr, b->name_n);
-    word(out, djust ? ",\"seq\":" : ",\"n\":");
+    key(out, djust ? "seq" : "n");
     djs_buf_uint(out, seq);
-    word(out, djust ? ",\"ops\":[" : ",\"o\":[");
-    for (size_t i = 0; i < djs_batch_count(b); i++) {
-        if (i) djs_buf_byte(out, ',');
-        if (!djust) {
-            turn_to(b, entries + i, &on, out);
-            compact_op(b, entries + i, out);
-        } else if (djust_op(b, entries + i, out)) {
-            djs_buf_cut(out, before);
-            return DJS_EINVAL;
-        }
-    }
+    key(out, djust ? "ops" : "o");
+    djs_buf_byte(out, '[');
+    djs_status status = djust ? djust_ops(out, b, list, n) : compact_ops(out, b, list, n);
     djs_buf_lit(out, "]}");
-    return out->status;
+    if (!status) status = out->status;
+    if (status) djs_buf_cut(out, begin);
+    return status;
 }

@@ -1,5 +1,8 @@
 /* _core.Batch: the op batcher for Python.
  *
+ * push is called once per token and is what a stream costs: between the
+ * token's str and the frame no Python object is made but the number returned.
+ *
  * SPDX-License-Identifier: MIT */
 #include "batch_type.h"
 #include "module.h"
@@ -12,39 +15,59 @@ typedef struct {
     djs_mutex lock;
 } BatchObject;
 
-static const char too_much[] = "more than 1 GiB waits in this batch: take frames before pushing more";
+static const char too_big[] = "a batch holds 1 GiB and makes a message of 1 GiB at most: push less before the next frame";
+static const char no_op[] = "op must be one of the numbers in _core.OPS, such as OPS[\"text\"]";
+static const char no_number[] = "number must be an int from 0 to 2147483647";
+static const char no_seq[] = "seq must be an int from 0 on";
+static const char no_form[] = "form must be FORM_DJUST, FORM_COMPACT or FORM_COMPACT_TYPED";
+static const char no_edits[] = "the djust form has no op for a Markdown edit that waits: make the document with "
+                               "MarkdownStream(fill=True), or encode in a compact form";
 
-djs_batch *Batch_borrow(PyObject *obj) {
-    BatchObject *self = (BatchObject *)obj;
+djs_batch *Batch_borrow(PyObject *object) {
+    BatchObject *self = (BatchObject *)object;
     djs_lock(&self->lock);
     return &self->batch;
 }
 
-void Batch_return(PyObject *obj) { djs_unlock(&((BatchObject *)obj)->lock); }
+void Batch_return(PyObject *object) { djs_unlock(&((BatchObject *)object)->lock); }
+
+/* As djs_utf8, and an exception that shows the value and the way out. */
+static int str_arg(PyObject *obj, const char *name, const uint8_t **text, size_t *n, djs_buf *spare) {
+    if (PyUnicode_Check(obj)) return djs_utf8(obj, name, text, n, spare);
+    const char *remedy = PyBytes_Check(obj) ? "decode it" : "convert it with str()";
+    PyErr_Format(PyExc_TypeError, "%s must be a str, not %.200R: %s first", name, obj, remedy);
+    return 0;
+}
+
+/* An int from 0 to max; else 0 and an exception that says what it must be. */
+static int int_arg(PyObject *obj, const char *must, long max, long *value) {
+    *value = PyLong_Check(obj) ? PyLong_AsLong(obj) : -1;
+    if (*value >= 0 && *value <= max) return 1;
+    PyErr_Clear(); /* of an int that is no long */
+    PyErr_Format(PyLong_Check(obj) ? PyExc_ValueError : PyExc_TypeError, "%s, not %.200R", must, obj);
+    return 0;
+}
 
 static PyObject *Batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"", "", NULL};
     PyObject *name_obj, *target_obj;
-    const uint8_t *name = NULL, *target = NULL;
-    size_t name_n = 0, target_n = 0;
-    djs_buf spare_name = {0}, spare_target = {0};
+    const uint8_t *name, *target;
+    size_t name_n, target_n;
+    djs_buf name_spare = {0}, target_spare = {0};
     BatchObject *self = NULL;
-    if (kwargs && PyDict_GET_SIZE(kwargs)) {
-        PyErr_SetString(PyExc_TypeError, "Batch() takes no keyword arguments");
-        return NULL;
-    }
-    if (!PyArg_ParseTuple(args, "OO:Batch", &name_obj, &target_obj)) return NULL;
-    if (!djs_utf8(name_obj, "name", &name, &name_n, &spare_name) || !djs_utf8(target_obj, "target", &target, &target_n, &spare_target))
-        goto done;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:Batch", names, &name_obj, &target_obj)) return NULL;
+    if (!str_arg(name_obj, "name", &name, &name_n, &name_spare)) goto done;
+    if (!str_arg(target_obj, "target", &target, &target_n, &target_spare)) goto done;
     self = (BatchObject *)type->tp_alloc(type, 0);
     if (!self) goto done;
     djs_status status = djs_batch_init(&self->batch, name, name_n, target, target_n);
     if (status) {
-        djs_raise_status(status, "the name or the target is too long");
         Py_CLEAR(self);
+        djs_raise_status(status, too_big);
     }
 done:
-    djs_buf_free(&spare_name);
-    djs_buf_free(&spare_target);
+    djs_buf_free(&name_spare);
+    djs_buf_free(&target_spare);
     return (PyObject *)self;
 }
 
@@ -55,66 +78,40 @@ static void Batch_dealloc(BatchObject *self) {
     Py_DECREF(type);
 }
 
-/* The op's number, or -1 and an exception. */
-static long op_of(PyObject *obj) {
-    long op = PyLong_AsLong(obj);
-    if (op == -1 && PyErr_Occurred()) return -1;
-    if (op < 0 || op >= DJS_OP_CALLERS) {
-        PyErr_Format(PyExc_ValueError, "there is no op %ld: use a value of OPS", op);
-        return -1;
-    }
-    return op;
-}
-
-static PyObject *Batch_push(BatchObject *self, PyObject *const *args, Py_ssize_t n_args) {
-    const uint8_t *text = NULL, *target = NULL;
-    size_t n = 0, target_n = 0;
-    djs_buf spare_text = {0}, spare_target = {0};
-    unsigned long number = 0;
+static PyObject *Batch_push(BatchObject *self, PyObject *const *args, Py_ssize_t n) {
+    long op, number = 0;
+    djs_arg arg = {0};
+    djs_buf text_spare = {0}, target_spare = {0};
     PyObject *result = NULL;
-    if (!djs_arity("push", n_args, 1, 4)) return NULL;
-    long op = op_of(args[0]);
-    if (op < 0) return NULL;
-    if (n_args > 1 && !djs_utf8(args[1], "text", &text, &n, &spare_text)) goto done;
-    if (n_args > 2 && !djs_utf8(args[2], "target", &target, &target_n, &spare_target)) goto done;
-    if (n_args > 3) {
-        number = PyLong_AsUnsignedLong(args[3]);
-        if (number == (unsigned long)-1 && PyErr_Occurred()) goto done;
-        if (number > UINT32_MAX) {
-            PyErr_Format(PyExc_OverflowError, "number must be below 2**32, not %R", args[3]);
-            goto done;
-        }
-    }
+    if (!djs_arity("push", n, 1, 4) || !int_arg(args[0], no_op, DJS_OP_CALLERS - 1, &op)) return NULL;
+    if (n > 1 && !str_arg(args[1], "text", &arg.text, &arg.n, &text_spare)) goto done;
+    if (n > 2 && !str_arg(args[2], "target", &arg.target, &arg.target_n, &target_spare)) goto done;
+    if (n > 3 && !int_arg(args[3], no_number, INT32_MAX, &number)) goto done;
+    arg.number = (uint32_t)number;
+
     djs_lock(&self->lock);
-    const djs_arg arg = {.text = text, .n = n, .target = target, .target_n = target_n, .number = (uint32_t)number};
     djs_status status = djs_batch_push(&self->batch, (djs_op)op, &arg);
     size_t pending = djs_batch_pending_bytes(&self->batch);
     djs_unlock(&self->lock);
-    if (status == DJS_EINVAL) PyErr_Format(PyExc_ValueError, "edge must be \"top\" or \"bottom\", not %R", args[1]);
-    else if (status) djs_raise_status(status, too_much);
+    if (status == DJS_EINVAL) PyErr_Format(PyExc_ValueError, "edge must be \"top\" or \"bottom\", not %.200R", args[1]);
+    else if (status) djs_raise_status(status, too_big);
     else result = PyLong_FromSize_t(pending);
 done:
-    djs_buf_free(&spare_text);
-    djs_buf_free(&spare_target);
+    djs_buf_free(&text_spare);
+    djs_buf_free(&target_spare);
     return result;
 }
 
-static PyObject *Batch_encode(BatchObject *self, PyObject *const *args, Py_ssize_t n_args) {
+static PyObject *Batch_encode(BatchObject *self, PyObject *const *args, Py_ssize_t n) {
+    long seq, form;
     djs_buf out = {0};
-    if (!djs_arity("encode", n_args, 2, 2)) return NULL;
-    unsigned long long seq = PyLong_AsUnsignedLongLong(args[0]);
-    if (seq == (unsigned long long)-1 && PyErr_Occurred()) return NULL;
-    long form = PyLong_AsLong(args[1]);
-    if (form == -1 && PyErr_Occurred()) return NULL;
-    if (form < DJS_FORM_DJUST || form > DJS_FORM_COMPACT_TYPED) {
-        PyErr_Format(PyExc_ValueError, "there is no form %ld: use FORM_DJUST, FORM_COMPACT or FORM_COMPACT_TYPED", form);
-        return NULL;
-    }
-    djs_lock(&self->lock);
-    djs_status status = djs_frame_write(&self->batch, seq, (djs_form)form, &out);
-    djs_unlock(&self->lock);
     PyObject *message = NULL;
-    if (status) djs_raise_status(status, status == DJS_EINVAL ? "the djust form has no word for a Markdown edit in this batch: use MarkdownStream(fill=True)" : too_much);
+    if (!djs_arity("encode", n, 2, 2) || !int_arg(args[0], no_seq, LONG_MAX, &seq)) return NULL;
+    if (!int_arg(args[1], no_form, DJS_FORM_COMPACT_TYPED, &form)) return NULL;
+    djs_lock(&self->lock);
+    djs_status status = djs_frame_write(&self->batch, (uint64_t)seq, (djs_form)form, &out);
+    djs_unlock(&self->lock);
+    if (status) djs_raise_status(status, status == DJS_EINVAL ? no_edits : too_big);
     else message = PyUnicode_DecodeUTF8((const char *)out.ptr, (Py_ssize_t)out.len, "strict");
     djs_buf_free(&out);
     return message;
@@ -127,39 +124,56 @@ static PyObject *Batch_clear(BatchObject *self, PyObject *Py_UNUSED(ignored)) {
     Py_RETURN_NONE;
 }
 
-static PyObject *get_size(BatchObject *self, void *what) {
+static size_t measure(BatchObject *self, size_t (*what)(const djs_batch *)) {
     djs_lock(&self->lock);
-    const djs_batch *b = &self->batch;
-    size_t size = what == (void *)0 ? djs_batch_pending_bytes(b) : what == (void *)1 ? djs_batch_count(b) : b->pushed - djs_batch_count(b);
+    size_t value = what(&self->batch);
     djs_unlock(&self->lock);
-    return PyLong_FromSize_t(size);
+    return value;
 }
 
-static int Batch_bool(BatchObject *self) {
-    djs_lock(&self->lock);
-    int any = djs_batch_count(&self->batch) > 0;
-    djs_unlock(&self->lock);
-    return any;
+static size_t merged(const djs_batch *b) { return b->pushed - djs_batch_count(b); }
+
+static PyObject *Batch_pending_bytes(BatchObject *self, void *Py_UNUSED(closure)) {
+    return PyLong_FromSize_t(measure(self, djs_batch_pending_bytes));
 }
+
+static PyObject *Batch_pending_ops(BatchObject *self, void *Py_UNUSED(closure)) {
+    return PyLong_FromSize_t(measure(self, djs_batch_count));
+}
+
+static PyObject *Batch_merged_ops(BatchObject *self, void *Py_UNUSED(closure)) {
+    return PyLong_FromSize_t(measure(self, merged));
+}
+
+static int Batch_bool(BatchObject *self) { return measure(self, djs_batch_count) != 0; }
 
 static PyMethodDef Batch_methods[] = {
     {"push", (PyCFunction)(void (*)(void))Batch_push, METH_FASTCALL,
-     "push($self, op, text='', target='', number=0, /)\n--\n\nAdd an op; returns how many bytes wait."},
+     "push($self, op, text='', target='', number=0, /)\n--\n\n"
+     "Add an op, merged with those before it where that leaves the same page.\n\n"
+     "op: from OPS. text: what it carries; of prune the edge. target: CSS selector, '' for the root element.\n"
+     "number: the limit of prune. A lone surrogate becomes U+FFFD.\n"
+     "Returns the pending bytes. Raises TypeError, ValueError, OverflowError; the batch is then as before."},
     {"encode", (PyCFunction)(void (*)(void))Batch_encode, METH_FASTCALL,
-     "encode($self, seq, form, /)\n--\n\nWhat waits, as the message of frame seq. Does not clear."},
-    {"clear", (PyCFunction)Batch_clear, METH_NOARGS, "clear($self, /)\n--\n\nForget what waits."},
+     "encode($self, seq, form, /)\n--\n\n"
+     "What is pending as one message; the batch stays as it is.\n\n"
+     "form: FORM_DJUST, FORM_COMPACT or FORM_COMPACT_TYPED. Raises ValueError, OverflowError."},
+    {"clear", (PyCFunction)Batch_clear, METH_NOARGS, "clear($self, /)\n--\n\nForget what is pending."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef Batch_getset[] = {
-    {"pending_bytes", (getter)get_size, NULL, "Bytes that wait, payloads and a little for each op. O(1).", (void *)0},
-    {"pending_ops", (getter)get_size, NULL, "Ops that wait, after merging.", (void *)1},
-    {"merged_ops", (getter)get_size, NULL, "Of the ops that wait, how many went into another one.", (void *)2},
+    {"pending_bytes", (getter)Batch_pending_bytes, NULL, "How much waits: payloads, targets, and 32 bytes an op.", NULL},
+    {"pending_ops", (getter)Batch_pending_ops, NULL, "How many ops the next frame has.", NULL},
+    {"merged_ops", (getter)Batch_merged_ops, NULL, "How many pushes since the last clear() need no op of their own.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot Batch_slots[] = {
-    {Py_tp_doc, "Batch(name, target, /)\n--\n\nWhat waits for the next frame of one stream. target: CSS selector of its root."},
+    {Py_tp_doc, "Batch(name, target, /)\n--\n\n"
+                "The ops of one stream that wait for its next frame, merged.\n\n"
+                "name: the stream's. target: the CSS selector of its root element, ready escaped.\n"
+                "Law: csrc/core/batch.c. Wire: tests/spec/wire.md."},
     {Py_tp_new, Batch_new},
     {Py_tp_dealloc, Batch_dealloc},
     {Py_tp_methods, Batch_methods},

@@ -1,4 +1,8 @@
-/* _core.Batch for the other types of the binding.
+/* A Batch from C: how the Markdown engine pushes its edits into one.
+ *
+ *     djs_batch *batch = Batch_borrow(object);      // locked until it is given back
+ *     djs_status status = djs_batch_grow(batch, 2, html, n);
+ *     Batch_return(object);
  *
  * SPDX-License-Identifier: MIT */
 #ifndef DJS_BATCH_TYPE_H
@@ -7,8 +11,8 @@
 #include "compat.h"
 #include "batch.h"
 
-/* The batch of a Batch object, locked until Batch_return. */
-djs_batch *Batch_borrow(PyObject *batch);
-void Batch_return(PyObject *batch);
+/* object must be a Batch. No Python code may run before Batch_return. */
+djs_batch *Batch_borrow(PyObject *object);
+void Batch_return(PyObject *object);
 
 #endif
