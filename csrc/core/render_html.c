@@ -177,7 +177,10 @@ static void inline_node(djs_render *r, cmark_node *node) {
         closing(r, "</code>");
         break;
     case CMARK_NODE_EMPH: element(r, node, "<em>", "</em>"); break;
-    case CMARK_NODE_STRONG: element(r, node, "<strong>", "</strong>"); break;
+    case CMARK_NODE_STRONG: /* strong right in strong is one, as in cmark-gfm */
+        if (node->parent->type == CMARK_NODE_STRONG) inline_children(r, node);
+        else element(r, node, "<strong>", "</strong>");
+        break;
     case CMARK_NODE_IMAGE: image(r, node); break;
     case CMARK_NODE_LINK:
         if (url_allowed(node->as.link.url.data, (size_t)node->as.link.url.len, false) && !in_link(node)) {
@@ -241,7 +244,7 @@ static void code_open(djs_render *r, const cmark_node *node) {
     lit(r, "<pre><code");
     while (n < info->len && !cmark_isspace(info->data[n])) {
         uint8_t c = info->data[n];
-        if (!cmark_isalnum(c) && !strchr("_+#.-", c)) {
+        if (c < 0x80 && !cmark_isalnum(c) && !strchr("_+#.-", c)) {
             n = 0;
             break;
         }
