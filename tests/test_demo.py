@@ -206,6 +206,20 @@ def test_keyboard_alone(visit: Visit) -> None:
     )
 
 
+def test_view_follows_unless_scrolled_away(visit: Visit) -> None:
+    page = visit(rate=300, viewport={"width": 1280, "height": 600})
+    gap = "document.documentElement.scrollHeight - scrollY - innerHeight"
+    choose(page, LONG)
+    page.wait("scrollY > 400")
+    page.eval("scrollBy(0, -300)")
+    left = page.eval("scrollY")
+    page.wait(f"{gap} > 600")
+    assert page.eval("scrollY") == left
+    page.do(lambda p: p.get_by_role("button", name="Latest").click())
+    assert ended(page) == "done"
+    page.wait(f"{gap} < 2")
+
+
 def test_light_and_dark(visit: Visit) -> None:
     background = "getComputedStyle(document.documentElement).backgroundColor"
     dark, light = (visit(color_scheme=scheme) for scheme in ("dark", "light"))

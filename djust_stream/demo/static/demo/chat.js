@@ -36,7 +36,7 @@ function begin(turn) {
   swap(send, stop);
   showMeter(turn);
   page.send({ type: "ask", stream: turn.stream, question: turn.question, attempt: turn.attempt++ });
-  if (turn === [...turns.values()].at(-1)) scrollTo(0, document.documentElement.scrollHeight);
+  if (turn === [...turns.values()].at(-1)) toBottom();
 }
 
 function end(turn, state, note) {
@@ -44,10 +44,16 @@ function end(turn, state, note) {
   turn.article.dataset.state = state;
   turn.article.querySelector(".answer").removeAttribute("aria-busy");
   turn.article.querySelector(".note").textContent = note;
+  const { scrollHeight, scrollTop, clientHeight } = document.documentElement;
   turn.article.querySelector(".after").hidden = false;
+  if (scrollHeight - scrollTop - clientHeight < 100) toBottom(); // whoever was at the end stays there
   if (current === turn) current = undefined;
   swap(stop, send);
   showMeter(turn);
+}
+
+function toBottom() {
+  scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
 }
 
 /** One button makes room for the other, and hands the focus on. */
@@ -190,4 +196,4 @@ document.addEventListener("stream:close", () => setState("closed", "Reconnecting
 new IntersectionObserver(([{ isIntersecting }]) => ($("latest").hidden = isIntersecting || !turns.size), {
   rootMargin: "0px 0px 120px",
 }).observe($("end"));
-$("latest").addEventListener("click", () => $("end").scrollIntoView({ block: "end" }));
+$("latest").addEventListener("click", toBottom);
