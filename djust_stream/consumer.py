@@ -18,7 +18,7 @@ import logging
 from typing import Any
 
 from ._core import FORM_COMPACT, FORM_DJUST
-from .mixin import StreamingMixin, let_go
+from .mixin import StreamingMixin
 from .sinks.channels import ChannelsSink
 from .stream import Streams
 
@@ -90,6 +90,6 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
     def _stop(self, name: Any) -> None:
         # Not awaited: the page is told when its connection takes it, and meanwhile we go on listening.
         try:
-            let_go(self.stop_stream(name))
+            self.stop_stream(name)
         except (TypeError, ValueError) as error:
             log.info("a stop for no stream: %s", error)

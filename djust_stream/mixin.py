@@ -124,8 +124,10 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         """
         if text.__class__ is not str:
             text = _as_text(text, "text")
+        if stream_name.__class__ is not str:
+            ops.check_name(stream_name)
         streams = self._djust_streams
-        stream = None if streams is None else streams._by_name.get(stream_name)
+        stream = None if streams is None else streams.by_name.get(stream_name)
         if stream is not None and mode is None and target is None:
             return stream.push(ops.TEXT, text)
         try:
@@ -142,14 +144,15 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
         text: the next piece, cut anywhere; bytes are UTF-8.
         The first piece replaces what the element shows; any other op on the element ends the document.
-        Raises as stream_text. Law: DESIGN "any cut"; wire: tests/spec/wire.md, "grow" to "fill".
+        Raises as stream_text; OverflowError past MAX_STREAM_BYTES too. Law: markdown.py.
+        Wire: tests/spec/wire.md, "grow" to "fill".
         """
         if text.__class__ is not str and not isinstance(text, bytes):
             text = _as_text(text, "text", ", or bytes of UTF-8")
         stream = self._stream(stream_name)
         if stream is None:
             return TURN
-        return stream.push_markdown(text, "" if target is None else _as_target(target))
+        return stream.push_markdown(text, _as_target(target))
 
     @markcoroutinefunction
     def stream_to(
@@ -195,11 +198,11 @@ class StreamingMixin(_Base):  # type: ignore[misc]
     @markcoroutinefunction
     def stream_start(self, stream_name: str, target: str | None = None) -> Awaitable[None]:
         """Begin the stream: the element is active. A name that has ended begins again."""
+        ops.check_name(stream_name)
         streams = self._connected()
         if streams is None:
-            ops.check_name(stream_name)
             return FINISHED
-        return streams.open(stream_name).push(ops.START, "", "" if target is None else _as_target(target))
+        return streams.open(stream_name).push(ops.START, "", _as_target(target))
 
     @markcoroutinefunction
     def stream_done(self, stream_name: str, target: str | None = None) -> Awaitable[None]:
@@ -255,7 +258,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         async with lock:
             await render()
 
-    # -- streams that run by themselves --------------------------------------------------------------
+    # -- streams that run by themselves ---------------------------------------------------------
 
     @markcoroutinefunction
     def start_stream(
@@ -296,10 +299,12 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         Awaited, it returns when the page has been told. Nothing runs under the name: nothing happens.
         """
         ops.check_name(stream_name)
-        self._in_home_loop(self._stop_task, stream_name)
         streams = self._connected()
-        stream = None if streams is None else streams.get(stream_name)
-        return FINISHED if stream is None or not _in_loop() else stream.flush()
+        if streams is None:
+            return FINISHED
+        self._in_home_loop(self._stop_task, stream_name)
+        stream = streams.by_name.get(stream_name)
+        return FINISHED if stream is None else stream.sent()
 
     def stream_error_message(self, stream_name: str, error: Exception) -> str:
         """What a reader sees when the coroutine of start_stream raises; override it for your own words.
@@ -315,7 +320,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             body.close()
             return
         self._stop_task(name)
-        let_go(streams.open(name).push(ops.START))  # here: what the caller pushes next comes after it
+        streams.open(name).push(ops.START)  # here: what the caller pushes next comes after it
         if self._djust_tasks is None:
             self._djust_tasks = {}
         task = asyncio.get_running_loop().create_task(self._run(name, body), name=f"stream {name}")
@@ -340,7 +345,8 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         try:
             await body
         except asyncio.CancelledError:
-            await self._show_state(streams)
+            if (self._djust_tasks or {}).get(name) is not asyncio.current_task():  # stopped
+                await self._show_state(streams)
             raise
         except Exception as error:
             stream = self._unfinished(name, streams)
@@ -357,7 +363,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
     def _unfinished(self, name: str, streams: Streams) -> Stream | None:
         """The stream the running task is to end: it is open, and nobody has stopped or replaced the task."""
-        stream = None if streams.reader.closed else streams.get(name)
+        stream = None if streams.reader.closed else streams.by_name.get(name)
         if stream is None or stream.ended is not None:
             return None
         return stream if (self._djust_tasks or {}).get(name) is asyncio.current_task() else None
@@ -372,9 +378,9 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         if task is None:
             return
         streams = self._djust_streams
-        stream = None if streams is None else streams.get(name)
+        stream = None if streams is None else streams.by_name.get(name)
         if streams is not None and stream is not None and stream.ended is None:
-            let_go(streams.end(stream, ops.DONE, "stopped"))
+            streams.end(stream, ops.DONE, "stopped")
         _cancel(task)
 
     def _in_own_task(self) -> bool:
@@ -405,8 +411,10 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
     def _stream(self, name: str) -> Stream | None:
         """The stream of that name, opened without a start when it is new."""
+        if name.__class__ is not str:
+            ops.check_name(name)
         streams = self._djust_streams
-        stream = None if streams is None else streams._by_name.get(name)
+        stream = None if streams is None else streams.by_name.get(name)
         if stream is None:
             ops.check_name(name)
             streams = self._connected()
@@ -415,7 +423,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         return stream
 
     def _push(self, name: str, op: int, text: str, target: str | None, number: int = 0) -> Awaitable[None]:
-        place = "" if target is None else _as_target(target)
+        place = _as_target(target)
         stream = self._stream(name)
         if stream is None:
             # A loop that only streams must not keep the event loop for itself, connected or not.
@@ -423,7 +431,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         return stream.push(op, text, place, number)
 
     def _end(self, name: str, op: int, text: str, target: str | None) -> Awaitable[None]:
-        place = "" if target is None else _as_target(target)
+        place = _as_target(target)
         stream = self._stream(name)
         streams = self._djust_streams
         if stream is None or streams is None:
@@ -446,7 +454,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         """Has djust's ``self.stream(name, items)`` set the name up? Three methods have one name."""
         return isinstance(name, str) and name in getattr(self, "_streams", ())
 
-    # -- where djust tells a view that its page is gone -----------------------------------------------
+    # -- where djust tells a view that its page is gone ---------------------------------------------
 
     def _cancel_all_waiters(self, reason: str = "view_unmount") -> None:
         self.stream_detach()
@@ -467,10 +475,6 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             parent()
 
 
-def _in_loop() -> bool:
-    return asyncio._get_running_loop() is not None
-
-
 def _as_text(value: object, what: str, also: str = "") -> str:
     """A str from what stands for one: lazy translations and objects with ``__html__`` for html."""
     if isinstance(value, str):
@@ -484,9 +488,12 @@ def _as_text(value: object, what: str, also: str = "") -> str:
 
 
 def _as_target(value: object, what: str = "target") -> str:
+    """A selector; "" for the root element where there is one to default to."""
+    if value is None and what == "target":
+        return ""
     if not isinstance(value, str):
         raise TypeError(f'{what} is a CSS selector as a str, not {value!r:.80}: for example "#reply"')
-    if not value or "\0" in value:
+    if "\0" in value or (not value and what != "target"):
         raise ValueError(f"{what} is a CSS selector, not {value!r:.80}")
     return value
 
@@ -498,10 +505,3 @@ def _cancel(task: asyncio.Task[None]) -> None:
         task.cancel()
     elif not loop.is_closed():
         loop.call_soon_threadsafe(task.cancel)
-
-
-def let_go(awaitable: Awaitable[None]) -> None:
-    """The op is pushed, and nobody waits for it."""
-    close = getattr(awaitable, "close", None)
-    if close is not None:
-        close()

@@ -108,6 +108,31 @@ class _Turn(_Finished):
         return iter(_ONE_STEP)  # a bare None is how a coroutine gives way, as in asyncio.sleep(0)
 
 
+class _Sent(_Finished):
+    """Awaited, the stream has been sent. It is sent without that, too, so nobody is warned."""
+
+    __slots__ = ("_coroutine", "_stream")
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._coroutine: Coroutine[Any, Any, None] | None = None
+
+    def __await__(self) -> Iterator[None]:  # type: ignore[override]
+        return self._stream.flush().__await__()
+
+    def send(self, value: object, /) -> Any:
+        if self._coroutine is None:
+            self._coroutine = self._stream.flush()
+        return self._coroutine.send(value)
+
+    def throw(self, *exc: Any) -> Any:
+        return super().throw(*exc) if self._coroutine is None else self._coroutine.throw(*exc)
+
+    def close(self) -> None:
+        if self._coroutine is not None:
+            self._coroutine.close()
+
+
 _NOTHING: Iterator[None] = iter(())
 _ONE_STEP = (None,)
 FINISHED: Coroutine[Any, Any, None] = _Finished()
@@ -277,8 +302,12 @@ class Stream:
         self.ended = "done" if op == ops.DONE else "error"
         self._special = True
         self._wake(_NOW)
+        return self.sent()
+
+    def sent(self) -> Awaitable[None]:
+        """To await until what waits now is on its way."""
         in_thread = self._has_loop and asyncio._get_running_loop() is None
-        return FINISHED if in_thread else self.flush()
+        return FINISHED if in_thread else _Sent(self)
 
     async def flush(self) -> None:
         """Send what waits, now; returns when it is on its way."""
@@ -403,12 +432,12 @@ class Stream:
     def _attend(self, pending: int) -> Awaitable[None]:
         """After a push that found the stream idle, its tick late, or too much waiting."""
         idle = self._slow_at == 0.0
-        loop = self._wake(_IDLE if idle else _SOON)
-        if loop is None:
+        rides = self._wake(_IDLE if idle else _SOON)
+        if rides is None:
             return self._attend_elsewhere()
         if pending >= self._limit:
             return self._wait_for_room()
-        return FINISHED if idle and self._slow_at else TURN
+        return FINISHED if idle and rides else TURN
 
     def _attend_elsewhere(self) -> Awaitable[None]:
         """The same outside of the loop that sends."""
@@ -433,10 +462,10 @@ class Stream:
         await self.flush()
         self._slow_at = 0.0
 
-    def _wake(self, urgency: int) -> asyncio.AbstractEventLoop | None:
-        """Have the clock, and if it is urgent the reader, at work.
+    def _wake(self, urgency: int) -> bool | None:
+        """Have the clock, or if it is urgent the reader, at work.
 
-        The loop they use; None when the caller is not in it.
+        Returns whether what waits rides with a tick; None when the caller is not in the loop that sends.
         """
         running = asyncio._get_running_loop()
         clock = self._clock
@@ -445,31 +474,37 @@ class Stream:
             if running is None:
                 return None
             # The first push, or the old loop is closed.
-            clock = self._clock = clock_of(running, self.limits.interval_s)
+            self._clock = clock_of(running, self.limits.interval_s)
             self.reader.loop = loop = running
         if loop is running:
-            self._wake_here(urgency)
-            return loop
+            return self._wake_here(urgency)
         with contextlib.suppress(RuntimeError):  # it closes just now
             loop.call_soon_threadsafe(self._wake_here, urgency)
         return None
 
-    def _wake_here(self, urgency: int) -> None:
+    def _wake_here(self, urgency: int) -> bool:
         clock = self._clock
         loop = None if clock is None else clock.loop
         if clock is None or loop is None:
-            return
-        if self.reader.closed:
+            return False
+        reader = self.reader
+        if reader.closed:
             self.drop()
-            return
+            return False
         now = monotonic()
         interval_s = clock.interval_s
         since_s = now - self._last
-        if urgency == _NOW or (urgency == _IDLE and since_s >= interval_s * _APART and not self.reader.busy):
-            self.reader.send(self, loop)
+        if urgency == _NOW or (urgency == _IDLE and since_s >= interval_s * _APART):
+            busy = reader.busy
+            reader.send(self, loop)
+            if not busy:
+                return False
+            rides = False  # the reader comes to us when it is free; the next pushes need not ask again
         else:
-            clock.add(self, interval_s - since_s)
-            self._slow_at = now + _LATE * interval_s
+            rides = True
+        clock.add(self, interval_s - since_s)
+        self._slow_at = now + _LATE * interval_s
+        return rides
 
     async def _wait_for_room(self) -> None:
         await asyncio.sleep(0)
@@ -497,7 +532,7 @@ class Stream:
 class Streams:
     """The streams of one connection, by name."""
 
-    __slots__ = ("_by_name", "_ended", "limits", "reader")
+    __slots__ = ("_ended", "by_name", "limits", "reader")
 
     #: So many ended streams are remembered: by their seq when they are started again, and to refuse
     #: what comes after their end.
@@ -506,23 +541,19 @@ class Streams:
     def __init__(self, reader: Reader, limits: Limits | None = None) -> None:
         self.reader = reader
         self.limits = limits or Limits()
-        self._by_name: dict[str, Stream] = {}
+        self.by_name: dict[str, Stream] = {}  # ended ones too
         self._ended: dict[str, None] = {}
-
-    def get(self, name: str) -> Stream | None:
-        """The stream of that name; it may have ended."""
-        return self._by_name.get(name)
 
     def open(self, name: str) -> Stream:
         """The stream of that name: a new one when there is none, or when it has ended."""
-        stream = self._by_name.get(name)
+        stream = self.by_name.get(name)
         if stream is None:
             stream = Stream(name, self.reader, self.limits)
         elif stream.ended is not None:
             # The one frame that may still wait in the ended one takes the next seq.
             stream = Stream(name, self.reader, self.limits, stream.seq + stream.pending)
             self._ended.pop(name, None)
-        self._by_name[name] = stream
+        self.by_name[name] = stream
         return stream
 
     def end(self, stream: Stream, op: int, text: str = "", target: str = "") -> Awaitable[None]:
@@ -532,17 +563,17 @@ class Streams:
         if len(self._ended) > self.MAX_ENDED:
             oldest = next(iter(self._ended))
             del self._ended[oldest]
-            self._by_name.pop(oldest, None)
+            self.by_name.pop(oldest, None)
         return sent
 
     async def flush(self) -> None:
         """Send what waits in any stream."""
-        for stream in list(self._by_name.values()):
+        for stream in list(self.by_name.values()):
             await stream.flush()
 
     def drop(self) -> None:
         """The connection is gone."""
-        for stream in self._by_name.values():
+        for stream in self.by_name.values():
             stream.drop()
-        self._by_name.clear()
+        self.by_name.clear()
         self._ended.clear()

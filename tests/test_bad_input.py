@@ -41,7 +41,7 @@ def of_kind(value: object) -> str:
 @pytest.mark.parametrize("connected", [True, False])
 async def test_a_name_that_is_no_text(method: str, name: Any, connected: bool) -> None:
     view = new_view()[0] if connected else Answering()
-    with pytest.raises(TypeError, match=r"name is a str, not .*pass for example|unhashable"):
+    with pytest.raises(TypeError, match=r"name is a str, not .*pass for example"):
         await getattr(view, method)(name, *CALLS[method])
 
 
@@ -97,9 +97,10 @@ async def test_other_wrong_arguments() -> None:
             await view.stream_text("s", "x", target=target)
         with pytest.raises(TypeError, match="selector is a CSS selector"):
             await view.stream_delete("s", target)
-    for target in ("", "#a\0"):
-        with pytest.raises(ValueError, match="target is a CSS selector"):
-            await view.stream_markdown("s", "x", target)
+    with pytest.raises(ValueError, match="target is a CSS selector"):
+        await view.stream_markdown("s", "x", "#a\0")
+    with pytest.raises(ValueError, match="selector is a CSS selector"):
+        await view.stream_delete("s", "")
     assert sink.messages == []
 
 
@@ -334,7 +335,7 @@ async def test_a_closed_connection_raises_no_storm(caplog: pytest.LogCaptureFixt
         await view.stream_insert("i", "x")
     await view.stream_done("s1")
     await view.stream_error("i", "x")
-    assert view._djust_streams._by_name == {}
+    assert view._djust_streams.by_name == {}
     assert len([record for record in caplog.records if record.levelname != "DEBUG"]) <= 1
 
 
