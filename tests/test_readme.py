@@ -123,3 +123,5 @@ def test_command_exists(command: str) -> None:
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target
+    for pattern in re.findall(r"`(tests/[^`]+)`", README):
+        assert list(ROOT.glob(pattern)), pattern
