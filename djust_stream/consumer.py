@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ._core import FORM_COMPACT, FORM_DJUST
+from ._core import FORM_COMPACT
 from .mixin import StreamingMixin
 from .sinks.channels import ChannelsSink
 from .stream import Streams
@@ -31,7 +31,6 @@ except ImportError as error:
 
 log = logging.getLogger("djust_stream")
 
-_FORMS = {"compact": FORM_COMPACT, "djust": FORM_DJUST}
 # Private codes, as WebSocket's own 1003 and 1007: daphne lets an application send no others.
 _UNSUPPORTED_DATA = 4003
 _INVALID_DATA = 4007
@@ -77,14 +76,15 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
             await self.receive_json(content, **kwargs)
 
     async def _hello(self, content: dict[str, Any]) -> None:
-        form = content.get("form")
-        if not isinstance(form, str) or form not in _FORMS:
-            form = "djust"
         streams: Streams | None = self._djust_streams
-        if streams is not None:
-            sink = streams.reader.sink
-            assert isinstance(sink, ChannelsSink)
-            sink.form = _FORMS[form]
+        if streams is None:
+            return
+        sink = streams.reader.sink
+        assert isinstance(sink, ChannelsSink)
+        # Once compact, always compact: a document that has begun so may hold edits djust's form cannot say.
+        if content.get("form") == "compact":
+            sink.form = FORM_COMPACT
+        form = "compact" if sink.form == FORM_COMPACT else "djust"
         await self.send_json({"type": "stream.welcome", "form": form})
 
     def _stop(self, name: Any) -> None:

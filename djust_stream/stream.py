@@ -168,7 +168,7 @@ class Reader:
         self._due[stream] = None
         if not self.busy:
             self.busy = True
-            self._task = _start(self._pump(loop), loop)
+            self._task = _start(self._pump(), loop)
 
     def close(self) -> None:
         """Nothing arrives any more: end the streams, tell the owner. Once."""
@@ -180,7 +180,7 @@ class Reader:
         if on_close is not None:
             on_close()
 
-    async def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _pump(self) -> None:
         due = self._due
         try:
             while due:
@@ -205,9 +205,6 @@ class Reader:
             self.close()
         finally:
             self.busy = False
-            if due and not loop.is_closed():  # cancelled while other streams had something to send
-                self.busy = True
-                self._task = loop.create_task(self._pump(loop))
 
 
 # How urgent it is: with the next tick; now, when the last frame is an interval ago; now.
@@ -265,10 +262,10 @@ class Stream:
         pushed when the call returns, so calls that are never awaited keep their order as well.
         Raises TypeError, StreamClosedError, OverflowError (more than max_payload_bytes).
         """
-        if self._special and not self._settle(target):
-            return TURN
         if len(text) > self._check_above:
             self._check_payload(text)
+        if self._special and not self._settle(target):
+            return TURN
         pending = self._push(op, text, target, number)
         if pending < self._limit and monotonic() < self._slow_at:
             return FINISHED
@@ -281,11 +278,11 @@ class Stream:
         ends the document.
         Raises as push, and what the Markdown engine raises.
         """
+        if len(text) > self._check_above:
+            self._check_payload(text)
         document = self._documents.get(target) or self._open_document(target)
         if document is None:
             return TURN
-        if len(text) > self._check_above:
-            self._check_payload(text)
         document.feed(text)
         pending = document.pending_bytes
         if pending < self._limit and monotonic() < self._slow_at:
@@ -294,10 +291,10 @@ class Stream:
 
     def end(self, op: int, text: str = "", target: str = "") -> Awaitable[None]:
         """Push the last op, DONE or ERROR, and send everything; awaited, it is on its way."""
-        if self._special and not self._settle(None):
-            return TURN
         if len(text) > self._check_above:
             self._check_payload(text)
+        if self._special and not self._settle(None):
+            return TURN
         self._push(op, text, target, 0)
         self.ended = "done" if op == ops.DONE else "error"
         self._special = True
@@ -354,7 +351,7 @@ class Stream:
     def take(self) -> str | None:
         """The next frame as a message, or None; nothing is pending afterwards."""
         batch = self._batch
-        for target, document in self._documents.items():
+        for target, document in list(self._documents.items()):
             if document.pending_bytes:
                 document.flush(batch, target, False)
         if self._room is not None:

@@ -281,6 +281,17 @@ async def test_ten_megabytes_in_one_call(method: str) -> None:
     assert sink.text("s") == "before after"
 
 
+async def test_what_is_refused_ends_no_document() -> None:
+    view, sink = new_view()
+    await view.stream_markdown("s", "**a")
+    for method in ("stream_markdown", "stream_text", "stream_insert", "stream_error"):
+        with pytest.raises(OverflowError):
+            await getattr(view, method)("s", "x" * (10 << 20))
+    await view.stream_markdown("s", "b**")
+    await view.stream_done("s")
+    assert document(sink.frames) == '<p dir="auto"><strong>ab</strong></p>'
+
+
 async def test_ten_megabytes_of_wide_characters() -> None:
     view, _ = new_view()
     with pytest.raises(OverflowError, match="MAX_PAYLOAD_BYTES"):

@@ -60,6 +60,8 @@ async def test_hello_asks_for_the_compact_form(server: Server) -> None:
         assert await reply(connection) == {"called": "stream_text"}
         await connection.send('{"type":"stream.hello","form":"compact"}')
         assert await reply(connection) == {"type": "stream.welcome", "form": "compact"}
+        await connection.send('{"type":"stream.hello","form":"djust"}')  # no way back
+        assert await reply(connection) == {"type": "stream.welcome", "form": "compact"}
         await run(connection, "stream_text", "s", "after", "append")
         await run(connection, "stream_done", "s")
         frames = []
