@@ -30,7 +30,8 @@
 #define KEEP_CAP 512 /* bytes of memory that an idle buf keeps */
 
 const djs_op_info djs_ops[DJS_OP_COUNT] = {
-#define OP(id, name, wire, mode, compact, carries, merges) {name, wire, mode, compact, DJS_##carries, DJS_##merges},
+#define OP(id, name, wire, mode, compact, carries, merges)                                                   \
+    {name, wire, mode, compact, DJS_##carries, DJS_##merges},
 #include "ops.def"
 #undef OP
 };
@@ -40,7 +41,8 @@ typedef struct {
     size_t n;
 } span;
 
-djs_status djs_batch_init(djs_batch *b, const uint8_t *name, size_t name_n, const uint8_t *selector, size_t selector_n) {
+djs_status djs_batch_init(djs_batch *b, const uint8_t *name, size_t name_n, const uint8_t *selector,
+                          size_t selector_n) {
     *b = (djs_batch){.name_n = name_n};
     djs_buf_put(&b->id, name, name_n);
     djs_buf_put(&b->id, selector, selector_n);
@@ -102,7 +104,7 @@ static bool joins(const djs_entry *last, djs_op op, uint32_t depth) {
 }
 
 static djs_status join(djs_batch *b, djs_entry *last, span text) {
-    djs_status status = room(&b->bytes, text.n + 1);
+    djs_status status = text.n < DJS_MAX_BUF ? room(&b->bytes, text.n + 1) : DJS_ETOOBIG;
     if (status) return status;
     size_t before = b->bytes.len;
     djs_carries carries = djs_ops[last->op].carries;
@@ -118,7 +120,8 @@ static djs_status join(djs_batch *b, djs_entry *last, span text) {
 static void supersede(djs_batch *b, span target, djs_op op) {
     size_t count = djs_batch_count(b), keep = count;
     bool text = false;
-    while (keep && djs_ops[entry(b, keep - 1)->op].merges != DJS_KEEP && is_target(b, entry(b, keep - 1), target)) {
+    while (keep && djs_ops[entry(b, keep - 1)->op].merges != DJS_KEEP &&
+           is_target(b, entry(b, keep - 1), target)) {
         keep--;
         text |= djs_ops[entry(b, keep)->op].mode != NULL;
     }
@@ -128,7 +131,8 @@ static void supersede(djs_batch *b, span target, djs_op op) {
     first->at -= (uint32_t)path;
     djs_buf_cut(&b->bytes, first->at);
     if (text && !djs_ops[op].mode) {
-        *first = (djs_entry){.op = DJS_OP_TEXT_APPEND, .at = first->at, .target = first->target, .target_n = first->target_n};
+        *first = (djs_entry){
+            .op = DJS_OP_TEXT_APPEND, .at = first->at, .target = first->target, .target_n = first->target_n};
         keep++;
     }
     djs_buf_cut(&b->entries, keep * sizeof(djs_entry));
@@ -143,7 +147,8 @@ static djs_status add(djs_batch *b, djs_entry e, span target, span before, span 
     if (merges && joins(last, e.op, e.depth)) return join(b, last, text);
 
     djs_status status = DJS_ETOOBIG;
-    if (text.n <= DJS_MAX_BUF && target.n <= DJS_MAX_BUF) status = room(&b->bytes, target.n + before.n + text.n);
+    if (text.n <= DJS_MAX_BUF && target.n <= DJS_MAX_BUF)
+        status = room(&b->bytes, target.n + before.n + text.n);
     if (!status) status = room(&b->entries, sizeof e);
     if (status) return status;
     /* last may have moved. */

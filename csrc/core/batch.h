@@ -25,8 +25,19 @@ typedef enum {
 #define DJS_OP_CALLERS DJS_OP_GROW /* how many of them a caller may push; the rest are the engine's */
 
 typedef enum {
-    DJS_NOTHING, DJS_TEXT, DJS_PIECES, DJS_REVERSED, DJS_HTML, DJS_SELECTOR, DJS_LIMIT, DJS_MESSAGE, DJS_REASON,
-    DJS_DEEP, DJS_LENGTHS, DJS_FLAG, DJS_PATH
+    DJS_NOTHING,
+    DJS_TEXT,
+    DJS_PIECES,
+    DJS_REVERSED,
+    DJS_HTML,
+    DJS_SELECTOR,
+    DJS_LIMIT,
+    DJS_MESSAGE,
+    DJS_REASON,
+    DJS_DEEP,
+    DJS_LENGTHS,
+    DJS_FLAG,
+    DJS_PATH
 } djs_carries;
 
 typedef enum { DJS_KEEP, DJS_APART, DJS_JOIN, DJS_LAST } djs_merges;
@@ -53,7 +64,7 @@ typedef struct {
 } djs_entry;
 
 typedef struct {
-    djs_buf id;      /* the name, then the root's selector */
+    djs_buf id; /* the name, then the root's selector */
     size_t name_n;
     djs_buf bytes;   /* targets and payloads, in order: the last payload ends it */
     djs_buf entries; /* djs_entry, in order */
@@ -70,7 +81,8 @@ typedef struct {
 } djs_arg;
 
 /* selector: what selects the root element, ready escaped. */
-djs_status djs_batch_init(djs_batch *b, const uint8_t *name, size_t name_n, const uint8_t *selector, size_t selector_n);
+djs_status djs_batch_init(djs_batch *b, const uint8_t *name, size_t name_n, const uint8_t *selector,
+                          size_t selector_n);
 void djs_batch_free(djs_batch *b);
 
 /* DJS_EINVAL when op is none, or prune's edge is none; DJS_ETOOBIG past DJS_MAX_BUF in all. */

@@ -17,13 +17,21 @@
 
 /* ---- What both forms are made of ---- */
 
-static void word(djs_buf *out, const char *text) { djs_json_string(out, (const uint8_t *)text, strlen(text)); }
+static void word(djs_buf *out, const char *text) {
+    djs_json_string(out, (const uint8_t *)text, strlen(text));
+}
 
 /* NULL and not an address in it: a batch without payloads has no bytes. */
-static const uint8_t *payload(const djs_batch *b, const djs_entry *e) { return e->n ? b->bytes.ptr + e->at : NULL; }
-static const uint8_t *target(const djs_batch *b, const djs_entry *e) { return e->target_n ? b->bytes.ptr + e->target : NULL; }
+static const uint8_t *payload(const djs_batch *b, const djs_entry *e) {
+    return e->n ? b->bytes.ptr + e->at : NULL;
+}
+static const uint8_t *target(const djs_batch *b, const djs_entry *e) {
+    return e->target_n ? b->bytes.ptr + e->target : NULL;
+}
 
-static void string(djs_buf *out, const djs_batch *b, const djs_entry *e) { djs_json_string(out, payload(b, e), e->n); }
+static void string(djs_buf *out, const djs_batch *b, const djs_entry *e) {
+    djs_json_string(out, payload(b, e), e->n);
+}
 
 /* The pieces of a text with `between` between two: "\",\"" makes each a string of its own. */
 static void pieces(djs_buf *out, const djs_batch *b, const djs_entry *e, const char *between) {

@@ -37,7 +37,8 @@ size_t djs_json_clean(const uint8_t *text, size_t n) {
         __m128i v = _mm_loadu_si128((const __m128i *)(text + i));
         /* As signed bytes, those over 0x7f are below 0x20 too: one compare for both. */
         __m128i outside = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));
-        __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+        __m128i marks =
+            _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
         int mask = _mm_movemask_epi8(_mm_or_si128(outside, marks));
         if (mask) return i + (size_t)__builtin_ctz((unsigned)mask);
     }

@@ -10,18 +10,20 @@
 #include "frame.h"
 
 typedef struct {
-    PyObject_HEAD
+    PyObject ob_base; /* what PyObject_HEAD is */
     djs_batch batch;
     djs_mutex lock;
 } BatchObject;
 
-static const char too_big[] = "a batch holds 1 GiB and makes a message of 1 GiB at most: push less before the next frame";
+static const char too_big[] =
+    "a batch holds 1 GiB and makes a message of 1 GiB at most: push less before the next frame";
 static const char no_op[] = "op must be one of the numbers in _core.OPS, such as OPS[\"text\"]";
 static const char no_number[] = "number must be an int from 0 to 2147483647";
 static const char no_seq[] = "seq must be an int from 0 on";
 static const char no_form[] = "form must be FORM_DJUST, FORM_COMPACT or FORM_COMPACT_TYPED";
-static const char no_edits[] = "the djust form has no op for a Markdown edit that waits: make the document with "
-                               "MarkdownStream(fill=True), or encode in a compact form";
+static const char no_edits[] =
+    "the djust form has no op for a Markdown edit that waits: make the document with "
+    "MarkdownStream(fill=True), or encode in a compact form";
 
 djs_batch *Batch_borrow(PyObject *object) {
     BatchObject *self = (BatchObject *)object;
@@ -93,7 +95,8 @@ static PyObject *Batch_push(BatchObject *self, PyObject *const *args, Py_ssize_t
     djs_status status = djs_batch_push(&self->batch, (djs_op)op, &arg);
     size_t pending = djs_batch_pending_bytes(&self->batch);
     djs_unlock(&self->lock);
-    if (status == DJS_EINVAL) PyErr_Format(PyExc_ValueError, "edge must be \"top\" or \"bottom\", not %.200R", args[1]);
+    if (status == DJS_EINVAL)
+        PyErr_Format(PyExc_ValueError, "edge must be \"top\" or \"bottom\", not %.200R", args[1]);
     else if (status) djs_raise_status(status, too_big);
     else result = PyLong_FromSize_t(pending);
 done:
@@ -151,7 +154,8 @@ static PyMethodDef Batch_methods[] = {
     {"push", (PyCFunction)(void (*)(void))Batch_push, METH_FASTCALL,
      "push($self, op, text='', target='', number=0, /)\n--\n\n"
      "Add an op, merged with those before it where that leaves the same page.\n\n"
-     "op: from OPS. text: what it carries; of prune the edge. target: CSS selector, '' for the root element.\n"
+     "op: from OPS. text: what it carries; of prune the edge. target: CSS selector, '' for the root "
+     "element.\n"
      "number: the limit of prune. A lone surrogate becomes U+FFFD.\n"
      "Returns the pending bytes. Raises TypeError, ValueError, OverflowError; the batch is then as before."},
     {"encode", (PyCFunction)(void (*)(void))Batch_encode, METH_FASTCALL,
@@ -163,9 +167,11 @@ static PyMethodDef Batch_methods[] = {
 };
 
 static PyGetSetDef Batch_getset[] = {
-    {"pending_bytes", (getter)Batch_pending_bytes, NULL, "How much waits: payloads, targets, and 32 bytes an op.", NULL},
+    {"pending_bytes", (getter)Batch_pending_bytes, NULL,
+     "How much waits: payloads, targets, and 32 bytes an op.", NULL},
     {"pending_ops", (getter)Batch_pending_ops, NULL, "How many ops the next frame has.", NULL},
-    {"merged_ops", (getter)Batch_merged_ops, NULL, "How many pushes since the last clear() need no op of their own.", NULL},
+    {"merged_ops", (getter)Batch_merged_ops, NULL,
+     "How many pushes since the last clear() need no op of their own.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -206,5 +212,6 @@ int batch_add_constants(PyObject *module) {
     return failed || PyModule_AddIntConstant(module, "FORM_DJUST", DJS_FORM_DJUST) ||
                    PyModule_AddIntConstant(module, "FORM_COMPACT", DJS_FORM_COMPACT) ||
                    PyModule_AddIntConstant(module, "FORM_COMPACT_TYPED", DJS_FORM_COMPACT_TYPED)
-               ? -1 : 0;
+               ? -1
+               : 0;
 }
