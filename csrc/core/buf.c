@@ -43,6 +43,7 @@ bool djs_buf_grow(djs_buf *b, size_t n) {
         return false;
     }
     size_t cap = b->cap + b->cap / 2;
+    if (cap > DJS_MAX_BUF) cap = DJS_MAX_BUF;
     if (cap < b->len + n) cap = b->len + n;
     if (cap < 32) cap = 32;
     uint8_t *ptr = djs_realloc(b->ptr, cap);

@@ -39,6 +39,14 @@ static void grows_in_proportion(void) {
     djs_buf_free(&b);
 }
 
+/* Room that was made in passing must not lift the limit. */
+static void the_limit_holds(void) {
+    djs_buf b = {.len = DJS_MAX_BUF - 100, .cap = DJS_MAX_BUF - 100}; /* nothing in it to copy */
+    CHECK(djs_buf_grow(&b, 10) && b.cap == DJS_MAX_BUF);
+    CHECK(djs_buf_grow(&b, 100) && !djs_buf_grow(&b, 101) && b.status == DJS_ETOOBIG);
+    djs_buf_free(&b);
+}
+
 static void an_error_sticks(void) {
     djs_buf b = {0};
     djs_buf_lit(&b, "kept");
@@ -58,5 +66,6 @@ static void an_error_sticks(void) {
 RUN {
     appends_and_cuts();
     grows_in_proportion();
+    the_limit_holds();
     an_error_sticks();
 }
