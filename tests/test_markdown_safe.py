@@ -101,4 +101,5 @@ def test_only_listed_schemes_link(scheme: str) -> None:
 
 def test_utf8_is_mended_in_text_and_urls() -> None:
     assert render_markdown("&#65534;&#xFFFF;", dir_auto=False) == "<p>\ufffe\uffff</p>"
+    assert render_markdown("``` &#65534;\n") == '<pre><code class="language-\ufffe"></code></pre>'
     assert '"/%EF%BF%BE"' in render_markdown("[a](/&#65534;)")

@@ -44,11 +44,20 @@ bool djs_cmark_has_inlines(cmark_node *node);
 
 /* ---- inlines ---- */
 
-/* Parses text into inline children of parent. With `unfinished`, text is the
- * beginning of a leaf whose rest is still to come: what is open is closed as
- * if its end stood here, what cannot be told yet is left out (complete.h). */
-void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, const uint8_t *text, size_t n, cmark_map *map,
-                       bool unfinished);
+/* What to parse, and how far it is certain. */
+typedef struct {
+    const uint8_t *text; /* in memory that may be written, up to text[n] */
+    size_t n;
+    size_t from;       /* parse from here; what stands before only tells how delimiters flank */
+    bool unfinished;   /* the rest of the leaf is still to come: what is open is closed as if its end
+                          stood here, what cannot be told yet is left out (complete.h) */
+    /* Answers, asked for by unfinished: */
+    size_t firm;       /* no text that follows can change what comes before this */
+    cmark_node *last;  /* the last inline node before it, or NULL */
+} djs_inlines;
+
+/* Parses text into inline children of parent. */
+void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in, cmark_map *map);
 
 /* Could text, the beginning of a paragraph, still be (or contain) a link
  * reference definition? */

@@ -56,6 +56,77 @@ static bool completes(const delimiter *d) {
     return d->length > 1 || !d->can_close;
 }
 
+/* Would pairing the delimiters now give what it gives at the end of the text?
+ * Only if each opener has met a closer of its own length. */
+static bool all_paired(subject *subj) {
+    const delimiter *open[16], *d = subj->last_delim;
+    size_t n = 0;
+    if (!d) return true;
+    for (size_t i = 0; d->previous; d = d->previous)
+        if (++i == 32) return false;
+    for (; d; d = d->next) {
+        if (d->can_close && n && open[n - 1]->delim_char == d->delim_char && open[n - 1]->length == d->length) {
+            n--;
+        } else if (d->can_open) {
+            if (n == 16) return false;
+            open[n++] = d;
+        } else {
+            for (size_t i = 0; i < n; i++)
+                if (open[i]->delim_char == d->delim_char) return false;
+        }
+    }
+    return n == 0;
+}
+
+/* Finds the places where everything before is firm. */
+typedef struct {
+    djs_inlines *in;
+    bool never;      /* something that may reach over any distance is open */
+    bool reaching;   /* the run of non-spaces before holds what may reach over it: URL, address, entity */
+    size_t seen;     /* up to here that run was looked at */
+} watcher;
+
+/* Called before the inline at subj->pos: is the place firm? And lets a text end at a word, so that one can be. */
+static void watch(watcher *w, cmark_parser *parser, subject *subj, cmark_node *parent) {
+    const uint8_t *t = subj->input.data;
+    size_t at = (size_t)subj->pos, len = (size_t)subj->input.len;
+    uint8_t c = t[at];
+    if (w->never || subj->last_bracket) return;
+    if (at > w->in->from && c != ' ' && c != '\t' && c != '\n' && c != '\r') {
+        uint8_t before = t[at - 1];
+        bool word = before == ' ' || before == '\n';
+        if (!word && before >= 0x80) { /* scripts without spaces */
+            for (; w->seen < at; w->seen++) {
+                uint8_t x = t[w->seen];
+                if (x == ' ' || x == '\n' || x == '\t') w->reaching = false;
+                else if (x == ':' || x == '@' || x == '&' || (x == 'w' && w->seen && t[w->seen - 1] == 'w')) w->reaching = true;
+            }
+            word = !w->reaching;
+        }
+        if (word && all_paired(subj)) {
+            if (subj->last_delim) process_emphasis(parser, subj, 0);
+            w->in->firm = at;
+            w->in->last = parent->last_child;
+        }
+    }
+    if (SPECIAL_CHARS[c]) return;
+    size_t end = 0;
+    for (size_t i = at + 1; i < len && !SPECIAL_CHARS[t[i]]; i++)
+        if (t[i - 1] == ' ' && t[i] != ' ' && t[i] != '\t') end = i;
+    if (end) subj->input.len = (bufsize_t)end;
+}
+
+/* After it: did it leave something open that cannot be told from here? */
+static void watch_open(watcher *w, const subject *subj, const cmark_node *parent, uint8_t c, size_t at) {
+    const uint8_t *t = subj->input.data;
+    size_t pos = (size_t)subj->pos, len = (size_t)subj->input.len;
+    uint8_t next = pos < len ? t[pos] : 0;
+    if (pos != at + 1 && c != '`') return;
+    if (c == '`') w->never |= parent->last_child->type == CMARK_NODE_TEXT;
+    else if (c == ']') w->never |= next == '(';
+    else if (c == '<') w->never |= !next || cmark_isalpha(next) || strchr("/!?", next);
+}
+
 /* Gives each opener a closer at the end of the text. Those that their opener
  * did not want are taken away again. */
 static void process_unfinished(cmark_parser *parser, subject *subj, cmark_node *parent) {
@@ -87,31 +158,41 @@ static void process_unfinished(cmark_parser *parser, subject *subj, cmark_node *
     }
 }
 
-void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, const uint8_t *text, size_t n, cmark_map *map,
-                       bool unfinished) {
+void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in, cmark_map *map) {
     subject subj;
-    if (unfinished) n = djs_leaf_told(text, n);
-    cmark_chunk content = {(unsigned char *)text, (bufsize_t)n, 0};
+    size_t n = in->unfinished ? djs_text_told(in->text, in->n) : in->n;
+    cmark_chunk content = {(unsigned char *)in->text, (bufsize_t)n, 0};
+    watcher w = {.in = in, .seen = in->from};
+    in->firm = in->from;
+    in->last = NULL;
     subject_from_buf(parser->mem, 1, 0, &subj, &content, map);
     cmark_chunk_rtrim(&subj.input);
+    subj.pos = (bufsize_t)in->from;
+    /* cmark looks at the byte after the text, and expects a NUL there. */
+    uint8_t *end = (uint8_t *)in->text + n, after = n ? *end : 0;
+    if (n) *end = 0;
 
     while (!is_eof(&subj)) {
-        bufsize_t at = subj.pos;
+        bufsize_t at = subj.pos, len = subj.input.len;
         unsigned char c = peek_char(&subj);
         bracket *opener = subj.last_bracket;
         cmark_node *bracket_text = opener ? opener->inl_text : NULL;
         bufsize_t position = opener ? opener->position : 0;
-        if (!parse_inline(parser, &subj, parent, parser->options)) break;
-        if (!unfinished) continue;
+        if (in->unfinished) watch(&w, parser, &subj, parent);
+        int parsed = parse_inline(parser, &subj, parent, parser->options);
+        subj.input.len = len;
+        if (!parsed) break;
+        if (!in->unfinished) continue;
+        watch_open(&w, &subj, parent, c, (size_t)at);
         if (c == '`' && parent->last_child->type == CMARK_NODE_TEXT) {
             complete_code(&subj, parent);
         } else if (c == ']' && opener && subj.pos == at + 1 && parent->last_child->type == CMARK_NODE_TEXT &&
-                   djs_link_open(text + subj.pos, (size_t)(subj.input.len - subj.pos))) {
+                   djs_link_open(in->text + subj.pos, (size_t)(subj.input.len - subj.pos))) {
             cut_from(&subj, bracket_text, position);
             break;
         }
     }
-    if (unfinished) {
+    if (in->unfinished) {
         bracket *open = open_bracket(&subj);
         if (open) cut_from(&subj, open->inl_text, open->position);
         process_unfinished(parser, &subj, parent);
@@ -120,6 +201,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, const uint8_t *
     }
     while (subj.last_delim) remove_delimiter(&subj, subj.last_delim);
     while (subj.last_bracket) pop_bracket(&subj);
+    if (n) *end = after;
 }
 
 bool djs_cmark_may_define(cmark_mem *mem, const uint8_t *text, size_t n) {

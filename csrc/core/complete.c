@@ -156,7 +156,7 @@ static size_t hold(const uint8_t *text, size_t n) {
     return 0;
 }
 
-size_t djs_leaf_told(const uint8_t *text, size_t n) {
+size_t djs_text_told(const uint8_t *text, size_t n) {
     size_t back;
     while (n && (back = hold(text, n))) n -= back;
     return n;

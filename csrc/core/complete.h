@@ -16,7 +16,7 @@ bool djs_line_told(const cmark_parser *parser, const uint8_t *line, size_t n, bo
 
 /* How many bytes of an unfinished leaf can be shown: the rest is a marker,
  * entity, escape, tag or autolink that is not complete. */
-size_t djs_leaf_told(const uint8_t *text, size_t n);
+size_t djs_text_told(const uint8_t *text, size_t n);
 
 /* How many bytes of an unfinished paragraph can be shown when its last line
  * may turn out to be the header of a table. */

@@ -58,7 +58,7 @@ djs_markdown *djs_markdown_new(const djs_markdown_options *options) {
     if (!md) return NULL;
     md->options = *options;
     md->spine = (djs_spine){.memory = &md->memory, .page = &md->page, .edits = &md->edits, .options = &md->options.render,
-                            .raw = options->mode == DJS_RAW, .leaf = note_leaf, .context = md};
+                            .raw = options->mode == DJS_RAW, .on_leaf = note_leaf, .context = md};
     if (djs_spine_start(&md->spine)) {
         djs_markdown_free(md);
         return NULL;
@@ -183,11 +183,12 @@ static void whole_line(void *context, const uint8_t *line, size_t n) {
     if (md->fresh.len) patch_late(md);
 }
 
-/* Parses the lines that have ended. */
-static void take_lines(djs_markdown *md) {
+/* Parses the lines that have ended; false when there was none. */
+static bool take_lines(djs_markdown *md) {
     size_t start = each_line(md->text.ptr, md->text.len, md->shown, &md->skip_newline, whole_line, md);
     djs_buf_drop(&md->text, start);
     md->shown = md->text.len;
+    return start > 0;
 }
 
 /* ---- frames ---- */
@@ -222,7 +223,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         if (md->cut_n && md->options.fill) clean(&md->source, md->cut, md->cut_n);
         md->cut_n = 0;
     }
-    take_lines(md);
+    bool lines = take_lines(md);
     if (last) {
         if (md->text.len) whole_line(md, md->text.ptr, md->text.len);
         djs_spine_end(&md->spine);
@@ -231,7 +232,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         djs_buf_free(&md->text);
         md->shown = 0;
     } else {
-        djs_spine_show(&md->spine, md->text.ptr, md->text.len);
+        djs_spine_show(&md->spine, md->text.ptr, md->text.len, lines);
     }
     djs_scratch_free(&md->memory);
     djs_memory_leave();

@@ -180,15 +180,28 @@ static void grow(const uint8_t *html, size_t from, size_t n, uint32_t depth, djs
     djs_buf_free(&open);
 }
 
-void djs_page_turn(djs_page *page, const uint8_t *html, size_t n, size_t settled, djs_edits *edits) {
-    const uint8_t *old = page->tail.ptr;
-    size_t old_n = page->tail.len;
+void djs_page_amend(djs_page *page, size_t at, uint32_t depth, const uint8_t *html, size_t n, djs_edits *edits) {
+    const uint8_t *old = page->tail.len > at ? page->tail.ptr + at : NULL;
+    size_t old_n = page->tail.len - at;
     size_t same = old_n ? common(old, old_n, html, n) : 0;
-    uint32_t depth = page->depth + (uint32_t)net_depth(html, same);
+    depth += (uint32_t)net_depth(html, same);
     if (same < old_n) cut(old, same, old_n, depth, edits);
     if (same < n) grow(html, same, n, depth, edits);
-    page->depth += (uint32_t)net_depth(html, settled);
-    djs_buf_clear(&page->tail);
-    if (settled < n) djs_buf_put(&page->tail, html + settled, n - settled);
+    djs_buf_cut(&page->tail, at + same);
+    djs_buf_put(&page->tail, html + same, n - same);
     if (page->tail.status) edits->html.status = page->tail.status;
+}
+
+uint32_t djs_page_depth(const djs_page *page, size_t n) { return (uint32_t)net_depth(page->tail.ptr, n); }
+
+void djs_page_settle(djs_page *page, size_t n) {
+    page->depth += (uint32_t)net_depth(page->tail.ptr, n);
+    djs_buf_drop(&page->tail, n);
+}
+
+void djs_page_turn(djs_page *page, const uint8_t *html, size_t n, size_t settled, djs_edits *edits) {
+    uint32_t depth = page->depth;
+    djs_page_amend(page, 0, depth, html, n, edits);
+    page->depth = depth + (uint32_t)net_depth(html, settled);
+    djs_buf_drop(&page->tail, settled); /* which may exceed n by end tags */
 }

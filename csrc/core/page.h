@@ -39,6 +39,15 @@ typedef struct {
     djs_buf tail;   /* open HTML shown after that place */
 } djs_page;
 
+/* The tail from tail[at] on, where `depth` elements are open, is to read html[0..n). */
+void djs_page_amend(djs_page *page, size_t at, uint32_t depth, const uint8_t *html, size_t n, djs_edits *edits);
+
+/* How many more elements are open at tail[n] than where the tail begins. */
+uint32_t djs_page_depth(const djs_page *page, size_t n);
+
+/* tail[0..n) is settled, as it stands. */
+void djs_page_settle(djs_page *page, size_t n);
+
 /* From where the tail began the page is to read html[0..n), of which
  * html[0..settled) is settled: the tail begins after it from now on.
  * settled may exceed n by end tags. */

@@ -224,15 +224,45 @@ size_t djs_render_told(const djs_render *r, const cmark_node *paragraph) {
     return djs_header_told(text, n);
 }
 
+/* Parses and renders; returns where the part that is not firm begins. */
+static size_t inlines(djs_render *r, djs_inlines *in) {
+    /* The inline nodes hang on leaves of their own, in scratch memory: the live one stays as it is. */
+    cmark_node *firm = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem), *rest = firm;
+    djs_cmark_inlines(r->parser, firm, in, r->map);
+    if (in->last) {
+        rest = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem);
+        rest->first_child = in->last->next;
+        rest->last_child = rest->first_child ? firm->last_child : NULL;
+        if (rest->first_child) rest->first_child->prev = NULL;
+        for (cmark_node *child = rest->first_child; child; child = child->next) child->parent = rest;
+        in->last->next = NULL;
+        firm->last_child = in->last;
+    }
+    bool addresses = in->n && (memchr(in->text, '@', in->n) || memchr(in->text, '&', in->n));
+    if (rest != firm) {
+        if (addresses) postprocess(r, firm);
+        inline_children(r, firm);
+    }
+    size_t split = r->out->len;
+    if (addresses) postprocess(r, rest);
+    inline_children(r, rest);
+    return split;
+}
+
+size_t djs_render_split(djs_render *r, djs_inlines *in) {
+    djs_buf_clear(r->out);
+    r->mark = 0;
+    return inlines(r, in);
+}
+
 void djs_render_inlines(djs_render *r, cmark_node *node) {
-    const uint8_t *text = node->content.ptr;
-    size_t n = djs_render_told(r, node);
-    /* The inline nodes hang on a leaf of their own, in scratch memory: the live one stays as it is. */
-    cmark_node *leaf = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem);
-    djs_cmark_inlines(r->parser, leaf, text, n, r->map, node == r->tail && !r->raw);
-    if (n && (memchr(text, '@', n) || memchr(text, '&', n))) postprocess(r, leaf);
-    inline_children(r, leaf);
-    if (r->leaf) r->leaf(r, node);
+    djs_inlines in = {.text = node->content.ptr, .n = djs_render_told(r, node), .unfinished = node == r->tail && !r->raw};
+    size_t split = inlines(r, &in);
+    if (node == r->tail) {
+        r->tail_inlines = in;
+        r->tail_firm = split;
+    }
+    if (r->on_leaf) r->on_leaf(r, node);
 }
 
 /* ---- blocks ---- */
@@ -252,7 +282,7 @@ static void code_open(djs_render *r, const cmark_node *node) {
     }
     if (n && n <= 64) {
         djs_buf_lit(r->out, " class=\"language-");
-        djs_buf_put(r->out, info->data, (size_t)n);
+        put_mended(r->out, info->data, (size_t)n);
         djs_buf_byte(r->out, '"');
     }
     lit(r, ">");
@@ -374,6 +404,10 @@ void djs_render_block(djs_render *r, cmark_node *node) {
     }
     djs_render_open(r, node);
     size_t inside = r->out->len;
+    if (node == r->tail) {
+        r->tail_start = before;
+        r->tail_inside = inside;
+    }
     if (djs_cmark_has_inlines(node)) {
         djs_render_inlines(r, node);
     } else if (node->type == CMARK_NODE_CODE_BLOCK || node->type == CMARK_NODE_HTML_BLOCK) {

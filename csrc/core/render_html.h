@@ -32,11 +32,14 @@ struct djs_render {
     cmark_parser *parser;   /* for inlines; its memory is scratch */
     cmark_map *map;
     const cmark_node *tail; /* the leaf that is still growing, or NULL */
+    size_t tail_start, tail_inside; /* where its start tag began, and ended; written by djs_render_block */
+    djs_inlines tail_inlines; /* how it was parsed */
+    size_t tail_firm;       /* where what is not firm in it began */
     size_t mark;            /* where the last thing that was not a closing tag ended */
     unsigned nesting;       /* containers around what is rendered now */
     unsigned inlines;       /* inline elements around it */
     bool raw;               /* the tail is shown as if its text ended here */
-    void (*leaf)(djs_render *r, cmark_node *leaf); /* called after the inlines of each leaf, or NULL */
+    void (*on_leaf)(djs_render *r, cmark_node *leaf); /* called after the inlines of each leaf, or NULL */
     void *context;
 };
 
@@ -47,6 +50,10 @@ void djs_render_close(djs_render *r, const cmark_node *node, bool body);
 
 /* The inline content of a paragraph, heading or cell. */
 void djs_render_inlines(djs_render *r, cmark_node *node);
+
+/* Inlines of a growing paragraph. Where they begin to be not firm is returned,
+ * as an offset in out, which is emptied first. */
+size_t djs_render_split(djs_render *r, djs_inlines *in);
 
 /* One row of a table; *body becomes true when it opened <tbody>. Its cells' user_data become their index. */
 void djs_render_row(djs_render *r, cmark_node *row, bool *body);

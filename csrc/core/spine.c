@@ -65,9 +65,12 @@ void djs_spine_free(djs_spine *s) {
     djs_buf_free(&s->levels);
     djs_buf_free(&s->html);
     djs_buf_free(&s->misses);
+    djs_buf_free(&s->spare);
+    djs_buf_free(&s->leaf.text);
 }
 
 void djs_spine_flush(djs_spine *s) {
+    s->leaf.on = false;
     djs_page_turn(s->page, s->html.ptr, s->mark, s->html.len, s->edits);
     check(&s->html);
     djs_buf_clear(&s->html);
@@ -84,12 +87,17 @@ static bool ends_blank(const cmark_node *node) {
     return node->flags & CMARK_NODE__LAST_LINE_BLANK;
 }
 
+/* An open paragraph that may turn out to be definitions only, and vanish. */
+static bool may_vanish(const cmark_node *node) {
+    return is_open(node) && node->type == CMARK_NODE_PARAGRAPH && node->content.size && node->content.ptr[0] == '[';
+}
+
 /* What cmark's finalize asks of a list, asked of the items that are left. */
 static bool has_blank(const cmark_node *list) {
     for (const cmark_node *item = list->first_child; item; item = item->next) {
         if (item->next && item->flags & CMARK_NODE__LAST_LINE_BLANK) return true;
         for (const cmark_node *sub = item->first_child; sub; sub = sub->next)
-            if ((item->next || sub->next) && ends_blank(sub)) return true;
+            if ((item->next || (sub->next && !may_vanish(sub->next))) && ends_blank(sub)) return true;
     }
     return false;
 }
@@ -189,7 +197,7 @@ static void take(djs_level *level, cmark_node *child) {
 static void settle_block(djs_spine *s, djs_level *level, cmark_node *node) {
     cmark_parser parser = scratch_parser(s);
     djs_render r = djs_spine_renderer(s, &parser, s->live->refmap);
-    r.leaf = s->leaf;
+    r.on_leaf = s->on_leaf;
     r.context = s->context;
     node->user_data = (void *)(uintptr_t)level->children;
     if (node->type == CMARK_NODE_TABLE_ROW) {
@@ -374,8 +382,9 @@ static cmark_node *copy_closed(const cmark_node *node) {
     return copy;
 }
 
-static void copy_content(cmark_node *copy, const cmark_node *node) {
-    if (node->type == CMARK_NODE_PARAGRAPH || (node->type == CMARK_NODE_CODE_BLOCK && !node->as.code.fenced))
+static void copy_content(const djs_spine *s, cmark_node *copy, const cmark_node *node) {
+    if (s->leaf.on && node == s->leaf.node) cmark_strbuf_putc(&copy->content, 'x'); /* for all that is known of it */
+    else if (node->type == CMARK_NODE_PARAGRAPH || (node->type == CMARK_NODE_CODE_BLOCK && !node->as.code.fenced))
         cmark_strbuf_put(&copy->content, node->content.ptr, node->content.size);
     else if (node->type == CMARK_NODE_CODE_BLOCK)
         cmark_strbuf_putc(&copy->content, '\n'); /* the info line that finishing expects */
@@ -402,7 +411,7 @@ static cmark_parser copy_spine(const djs_spine *s, djs_refmap *map, cmark_node *
         bool level = i < count(s);
         cmark_node *below = copy_node(child, level || child == s->growing || is_final(child) || copy->type == CMARK_NODE_TABLE_ROW);
         adopt(copy, below);
-        copy_content(below, child);
+        copy_content(s, below, child);
         if (level) copies[i] = below;
         if (s->live->current == child) parser.current = below;
         node = child;
@@ -426,7 +435,7 @@ static bool is_blank(const uint8_t *line, size_t n) {
 }
 
 /* Renders what the copies hold beyond the page. */
-static void render_tail(djs_spine *s, cmark_parser *parser, cmark_node **copies, cmark_node *tail, const cmark_node *growing) {
+static djs_render render_tail(djs_spine *s, cmark_parser *parser, cmark_node **copies, cmark_node *tail, const cmark_node *growing) {
     djs_render r = djs_spine_renderer(s, parser, parser->refmap);
     r.tail = tail;
     if (growing) {
@@ -443,27 +452,120 @@ static void render_tail(djs_spine *s, cmark_parser *parser, cmark_node **copies,
         }
         if (i) djs_render_close(&r, copies[i], body);
     }
-    s->mark = r.mark;
+    return r;
 }
 
-void djs_spine_show(djs_spine *s, const uint8_t *line, size_t n) {
+/* ---- the paragraph that grows ---- */
+
+static void show_leaf(djs_spine *s, cmark_parser *parser, cmark_map *map) {
+    djs_render r = djs_spine_renderer(s, parser, map);
+    r.out = &s->spare;
+    djs_leaf_show(&s->leaf, &r, s->page, s->edits);
+    check(&s->spare);
+}
+
+static void add_to_leaf(djs_spine *s, const uint8_t *text, size_t n) {
+    djs_status status = djs_leaf_add(&s->leaf, text, n);
+    if (status) djs_memory_fail(status);
+}
+
+/* After whole lines: is the open paragraph still the one we know, and nothing
+ * else new? Then what its last lines brought is added. */
+static bool keep_leaf(djs_spine *s) {
+    djs_leaf *leaf = &s->leaf;
+    djs_level *level = top(s);
+    cmark_node *child = level->settled ? level->settled->next : level->node->first_child;
+    leaf->line = 0;
+    if (!leaf->on || !child || !is_open(child) || child->type != CMARK_NODE_PARAGRAPH || child != s->live->current) return false;
+    if (leaf->node ? child != leaf->node || s->html.len : s->html.len != leaf->start) return false;
+    size_t size = (size_t)child->content.size, known = leaf->text.len;
+    if (size && child->content.ptr[size - 1] == '\n') size--; /* not before the next line shows that there is one */
+    if (leaf->taken > size || memcmp(child->content.ptr + leaf->taken - known, leaf->text.ptr, known)) return false;
+    if (leaf->start) {
+        if (memcmp(s->page->tail.ptr, s->html.ptr, leaf->start)) return false;
+        djs_page_settle(s->page, leaf->start);
+        leaf->firm -= leaf->start;
+        leaf->start = 0;
+        djs_buf_clear(&s->html);
+        s->mark = 0;
+    }
+    leaf->node = child;
+    add_to_leaf(s, child->content.ptr + leaf->taken, size - leaf->taken);
+    return true;
+}
+
+/* The page was just turned, and its tail ends in this paragraph. */
+static void begin_leaf(djs_spine *s, const djs_render *r, const cmark_node *paragraph, const cmark_node *node, size_t settled, size_t line) {
+    djs_leaf *leaf = &s->leaf;
+    const djs_inlines *in = &r->tail_inlines;
+    djs_buf text = leaf->text;
+    size_t size = (size_t)paragraph->content.size, context = 0;
+    if (size && paragraph->content.ptr[size - 1] == '\n') size--;
+    if (in->firm) { /* one character before what is not firm */
+        do context++;
+        while (context < in->firm && (paragraph->content.ptr[in->firm - context] & 0xC0) == 0x80);
+    }
+    djs_buf_clear(&text);
+    *leaf = (djs_leaf){.on = true, .node = node, .text = text, .context = context, .line = line};
+    leaf->start = r->tail_start - settled;
+    leaf->firm = r->tail_firm - settled;
+    leaf->depth = s->page->depth + djs_page_depth(s->page, leaf->firm);
+    leaf->taken = in->firm - context;
+    add_to_leaf(s, paragraph->content.ptr + leaf->taken, size - leaf->taken);
+    leaf->parsed = leaf->text.len;
+}
+
+/* The live node that was copied, if it was the open leaf. */
+static cmark_node *open_paragraph(const djs_spine *s) {
+    cmark_node *node = s->live->current;
+    return node->type == CMARK_NODE_PARAGRAPH && is_open(node) ? node : NULL;
+}
+
+/* ---- frames ---- */
+
+void djs_spine_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_refmap map = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
+    djs_leaf *leaf = &s->leaf;
+    bool kept = lines ? keep_leaf(s) : leaf->on;
+    if (!kept) leaf->on = false;
+    if (kept && leaf->line) { /* more of a line that is known to be text */
+        cmark_parser inlines = scratch_parser(s);
+        add_to_leaf(s, line + leaf->line, n - leaf->line);
+        leaf->line = n;
+        show_leaf(s, &inlines, &map.base);
+        return;
+    }
     cmark_node **copies = djs_scratch.calloc(count(s), sizeof *copies);
     cmark_parser parser = copy_spine(s, &map, copies);
     cmark_node *before = parser.current;
     bool partial = !is_blank(line, n);
     if (partial) {
         djs_spine_feed(&parser, line, n);
-        if (!s->raw && !djs_line_told(&parser, line, n, parser.current != before)) {
-            map = (djs_refmap){.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
-            parser = copy_spine(s, &map, copies);
-            partial = false;
+        if (!s->raw && !djs_line_told(&parser, line, n, parser.current != before)) partial = false;
+    }
+    if (kept && leaf->node && (!partial || parser.current == before)) {
+        cmark_parser inlines = scratch_parser(s);
+        if (partial) {
+            add_to_leaf(s, (const uint8_t *)"\n", 1);
+            add_to_leaf(s, before->content.ptr + 1, (size_t)before->content.size - 2); /* the x, and a newline of cmark's */
+            leaf->line = n;
         }
+        show_leaf(s, &inlines, &map.base);
+        return;
+    }
+    leaf->on = false;
+    if (kept || !partial) { /* the copy has an x for the paragraph, or a line that is not told */
+        map = (djs_refmap){.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
+        parser = copy_spine(s, &map, copies);
+        before = parser.current;
+        if (partial) djs_spine_feed(&parser, line, n);
     }
     cmark_node *tail = tail_leaf(parser.current, partial);
     const cmark_node *growing = NULL;
     if (s->growing) growing = copies[count(s) - 1]->last_child;
     while (growing && growing->user_data != &on_page) growing = growing->prev;
+    bool text = tail && tail->type == CMARK_NODE_PARAGRAPH && !s->raw &&
+                !djs_cmark_may_define(&djs_scratch, tail->content.ptr, (size_t)tail->content.size);
     djs_cmark_close_all(&parser);
     for (size_t i = 1; i < count(s) && i <= DJS_MAX_NESTING; i++)
         if (is_list(copies[i]) && copies[i]->as.list.tight != levels(s)[i].tight) {
@@ -471,9 +573,11 @@ void djs_spine_show(djs_spine *s, const uint8_t *line, size_t n) {
             levels(s)[i].node->as.list.tight = levels(s)[i].tight;
         }
     size_t settled = s->html.len;
-    render_tail(s, &parser, copies, tail, growing);
+    djs_render r = render_tail(s, &parser, copies, tail, growing);
     check(&s->html);
-    djs_page_turn(s->page, s->html.ptr, s->mark, settled, s->edits);
+    djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
+    if (text && r.tail_inlines.text && r.mark > r.tail_inside)
+        begin_leaf(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, partial ? n : 0);
     djs_buf_clear(&s->html);
     s->mark = 0;
 }

@@ -12,6 +12,7 @@
 #define DJS_SPINE_H
 
 #include "memory.h"
+#include "leaf.h"
 #include "page.h"
 #include "render_html.h"
 
@@ -36,6 +37,8 @@ struct djs_spine {
     uint32_t depth;       /* elements open after what is settled */
     unsigned nesting;     /* containers, with or without tags */
     cmark_node *growing;  /* code or HTML block whose start tag is on the page */
+    djs_leaf leaf;        /* the paragraph that grows */
+    djs_buf spare;        /* what it renders into */
     djs_buf html;         /* settled since the page was last turned */
     size_t mark;          /* as djs_render.mark */
     djs_page *page;
@@ -43,8 +46,8 @@ struct djs_spine {
     const djs_render_options *options;
     bool raw;             /* show the tail as if the text ended here */
     djs_buf misses;       /* labels the leaf just rendered asked for in vain */
-    void (*leaf)(djs_render *r, cmark_node *leaf);
-    void *context;        /* of leaf */
+    void (*on_leaf)(djs_render *r, cmark_node *leaf);
+    void *context;        /* of on_leaf */
 };
 
 djs_status djs_spine_start(djs_spine *s);
@@ -63,8 +66,9 @@ void djs_spine_line(djs_spine *s, const uint8_t *line, size_t n);
 /* The end of the text: everything settles. */
 void djs_spine_end(djs_spine *s);
 
-/* Shows the page with what is settled and the unfinished line: turns the page. */
-void djs_spine_show(djs_spine *s, const uint8_t *line, size_t n);
+/* Shows the page with what is settled and the unfinished line. lines: whole
+ * ones came since it was shown last. */
+void djs_spine_show(djs_spine *s, const uint8_t *line, size_t n, bool lines);
 
 /* Turns the page to what is settled, without a tail. */
 void djs_spine_flush(djs_spine *s);

@@ -1,0 +1,36 @@
+/* The paragraph that grows: only its end is parsed again.
+ *
+ * A paragraph is text for as long as it is open, so when the unfinished line
+ * is known to belong to it, more of that line does, too, and no block parser
+ * needs to look. And within it, at the start of a word where no bracket,
+ * delimiter, backtick or tag is open, everything before is firm: inlines are
+ * parsed from the last such place on.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef DJS_LEAF_H
+#define DJS_LEAF_H
+
+#include "page.h"
+#include "render_html.h"
+
+typedef struct {
+    bool on;
+    const cmark_node *node; /* the live paragraph; NULL while only the unfinished line makes it */
+    size_t start;           /* in djs_page.tail: where its start tag begins */
+    size_t firm;            /* in djs_page.tail: where the HTML of what is firm ends */
+    uint32_t depth;         /* elements open there */
+    size_t taken;           /* bytes of content known, text among them */
+    djs_buf text;           /* the end of the content: `context` firm bytes, then what is not firm */
+    size_t context;
+    size_t parsed;          /* of text: known when it was parsed last */
+    size_t line;            /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
+} djs_leaf;
+
+/* More of the content. */
+djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n);
+
+/* Shows what is known of it: renders with r, whose out is scratch space, and
+ * amends the page. */
+void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits);
+
+#endif
