@@ -24,12 +24,17 @@ from setuptools.command.sdist import sdist
 ROOT = Path(__file__).resolve().parent
 VENDOR = ROOT / "csrc" / "vendor" / "cmark"
 CMARK = ("cmarkgfm", "2025.10.22", "5bec61007b65b919488442c838c58a6c8bf4741f5103c593b2ef180d39818eda")
-KEPT = ("third_party/cmark/src", "third_party/cmark/extensions", "third_party/cmark/COPYING", "generated/unix")
+KEPT = (
+    "third_party/cmark/src",
+    "third_party/cmark/extensions",
+    "third_party/cmark/COPYING",
+    "generated/unix",
+)
 
-# Compiled as they are. Not listed, because a file of ours includes the source and adds to it, or replaces it:
-# blocks, inlines, html, map, references, table; or because nothing needs it: the other renderers, main, plugin.
-STOCK = """src: arena buffer cmark cmark_ctype footnotes houdini_href_e houdini_html_e houdini_html_u html iterator
- linked_list node registry scanners syntax_extension utf8 plugin
+# Compiled as they are. Not listed: blocks, inlines and table, which a file of ours includes and adds to;
+# map and references, which one of ours replaces; main and the other renderers, which nothing needs.
+STOCK = """src: arena buffer cmark cmark_ctype footnotes houdini_href_e houdini_html_e houdini_html_u html
+ iterator linked_list node plugin registry scanners syntax_extension utf8
 extensions: autolink core-extensions ext_scanners strikethrough tagfilter tasklist"""
 
 
@@ -55,16 +60,16 @@ def download(folder: str) -> Path:
     found = list(Path(folder).glob("*.tar.gz"))
     if not found:
         raise BuildError(
-            f"the source of cmark-gfm could not be fetched (pip download {name}=={version}).\n{problem[-600:]}",
-            "give the machine a package index, or fetch and unpack that source distribution elsewhere and set "
-            "DJUST_STREAM_CMARK to its folder",
+            f"cmark-gfm could not be fetched (pip download {name}=={version}).\n{problem[-600:]}",
+            "give the machine a package index, or fetch and unpack that source distribution elsewhere and "
+            "set DJUST_STREAM_CMARK to its folder",
         )
     actual = hashlib.sha256(found[0].read_bytes()).hexdigest()
     if actual != sha256:
         raise BuildError(
             f"{found[0].name} has the SHA-256 {actual}, expected {sha256}.",
-            "the package index served another file: do not use it; check the index, or set DJUST_STREAM_CMARK "
-            "to a copy you trust",
+            "the package index served another file: do not use it; check the index, or set "
+            "DJUST_STREAM_CMARK to a copy you trust",
         )
     return found[0]
 
@@ -112,14 +117,20 @@ class BuildCore(build_ext):
         tree = cmark_tree()
         compiler = getattr(self.compiler, "compiler", ["cc"])[0]
         if self.compiler.compiler_type == "unix" and not shutil.which(compiler):
-            raise BuildError(f"there is no C compiler ({compiler}).", "install one: apt-get install gcc libc6-dev")
+            raise BuildError(
+                f"there is no C compiler ({compiler}).", "install one: apt-get install gcc libc6-dev"
+            )
         flags = ["-std=c11", "-O2", "-fvisibility=hidden", "-DNDEBUG"]
         flags += ["-DCMARK_GFM_STATIC_DEFINE", "-DCMARK_GFM_EXTENSIONS_STATIC_DEFINE"]
         link = []
         if os.environ.get("DJS_SANITIZE"):
             link = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
             flags += ["-g", "-O1", "-UNDEBUG", "-fno-omit-frame-pointer", *link]
-        places = [tree / "third_party/cmark/src", tree / "third_party/cmark/extensions", tree / "generated/unix"]
+        places = [
+            tree / "third_party/cmark/src",
+            tree / "third_party/cmark/extensions",
+            tree / "generated/unix",
+        ]
         system = [word for place in places for word in ("-isystem", str(place))]
         stock = []
         for group in STOCK.split("\n"):
@@ -127,9 +138,14 @@ class BuildCore(build_ext):
                 folder, names = group.split(":")
             else:
                 names = group
-            stock += [str(tree / "third_party/cmark" / folder.strip() / f"{name}.c") for name in names.split()]
+            stock += [
+                str(tree / "third_party/cmark" / folder.strip() / f"{name}.c") for name in names.split()
+            ]
         objects = self.compiler.compile(
-            stock, output_dir=self.build_temp, extra_postargs=[*flags, "-w", *system], depends=[str(tree / "SHA256")]
+            stock,
+            output_dir=self.build_temp,
+            extra_postargs=[*flags, "-w", *system],
+            depends=[str(tree / "SHA256")],
         )
         for extension in self.extensions:
             ours = ["-Wall", "-Wextra", "-Wswitch-enum", "-Wno-unused-function"]
@@ -146,16 +162,24 @@ class SourceDist(sdist):
 
     def run(self) -> None:
         if cmark_tree() != VENDOR:
-            raise BuildError("DJUST_STREAM_CMARK is set.", "unset it, so that the archive carries the pinned source")
+            raise BuildError(
+                "DJUST_STREAM_CMARK is set.", "unset it, so that the archive carries the pinned source"
+            )
         super().run()
 
 
-sources = sorted(str(path.relative_to(ROOT)) for part in ("core", "py") for path in (ROOT / "csrc" / part).glob("*.c"))
-headers = [str(path.relative_to(ROOT)) for part in ("core", "py") for path in (ROOT / "csrc" / part).glob("*.[hd]*")]
+sources = sorted(
+    str(path.relative_to(ROOT)) for part in ("core", "py") for path in (ROOT / "csrc" / part).glob("*.c")
+)
+headers = [
+    str(path.relative_to(ROOT)) for part in ("core", "py") for path in (ROOT / "csrc" / part).glob("*.[hd]*")
+]
 
 setup(
     ext_modules=[
-        Extension("djust_stream._core", sources, include_dirs=["csrc/core", "csrc/py"], depends=headers + sources)
+        Extension(
+            "djust_stream._core", sources, include_dirs=["csrc/core", "csrc/py"], depends=headers + sources
+        )
     ],
     cmdclass={"build_ext": BuildCore, "sdist": SourceDist},
 )

@@ -10,8 +10,8 @@ FORM_COMPACT_TYPED: Final[int]
 """The compact form with the ``"type":"stream"`` by which djust's client routes a message."""
 
 OPS: Final[dict[str, int]]
-"""What Batch.push takes: start, text, text_append, text_replace, text_prepend, append, prepend, replace, delete, prune,
-error, done."""
+"""What Batch.push takes: start, text, text_append, text_replace, text_prepend, append, prepend, replace,
+delete, prune, error, done."""
 
 Edit: TypeAlias = (
     tuple[Literal["grow"], int, str]
@@ -21,11 +21,14 @@ Edit: TypeAlias = (
     | tuple[Literal["patch"], tuple[int, ...], str]
     | tuple[Literal["fill"], str]
 )
-"""One change to a page that shows Markdown; tests/spec/wire.md says what each does. int: a depth, except the last two of
-cut (nodes, UTF-16 units) and the last of loose (0 or 1)."""
+"""One change to a page that shows Markdown; tests/spec/wire.md says what each does. int: a depth, except the
+last two of cut (nodes, UTF-16 units) and the last of loose (0 or 1)."""
 
 class Batch:
-    """What waits for the next frame of one stream, merged as csrc/core/batch.c says. target: CSS selector of its root."""
+    """What waits for the next frame of one stream, merged as csrc/core/batch.c says.
+
+    target: CSS selector of the stream's root element.
+    """
 
     def __new__(cls, name: str, target: str, /) -> Batch: ...
     def push(self, op: int, text: str = "", target: str = "", number: int = 0, /) -> int:
@@ -35,7 +38,10 @@ class Batch:
         """
 
     def encode(self, seq: int, form: int, /) -> str:
-        """What waits, as the message of frame seq. Raises ValueError for an edit that the djust form cannot say."""
+        """What waits, as the message of frame seq.
+
+        Raises ValueError for an edit that the djust form cannot say.
+        """
 
     def clear(self, /) -> None: ...
     @property
@@ -55,11 +61,14 @@ class MarkdownStream:
     stream.feed("ld** text")
     stream.edits()         # [("grow", 2, "ld"), ("grow", 1, " text")]
 
-    The law: applied one after the other, the edits end in the DOM of ``render_markdown`` of the whole text, wherever it
-    was cut; nothing that has settled is touched again, but for a list that turns loose and a label defined late.
+    The law: applied one after the other, the edits end in the DOM of ``render_markdown`` of the whole text,
+    wherever it was cut; nothing that has settled is touched again, but for a list that turns loose and a
+    label that is defined late.
 
-    images, dir_auto: as render_markdown. mode: "complete" shows what is open as closed and holds back what cannot be
-    told yet; "raw" shows each frame as if the text ended there. max_bytes: of source, then feed raises OverflowError.
+    images, dir_auto: as render_markdown.
+    mode: "complete" shows what is open as closed and holds back what cannot be told yet; "raw" shows each
+        frame as if the text ended there.
+    max_bytes: of source; more, and feed raises OverflowError.
     fill: only grow and fill edits, for clients that know no other; keeps the source.
     """
 
@@ -85,7 +94,7 @@ class MarkdownStream:
         """The end of the text: the last edits. Called again, nothing."""
 
     def flush(self, batch: Batch, target: str, final: bool, /) -> int:
-        """Push what edits() or, if final, finish() would return into a Batch; returns how many bytes wait there."""
+        """Push what edits() or, if final, finish() would return into a Batch; returns how many bytes wait."""
 
     @property
     def pending_bytes(self) -> int: ...

@@ -1,8 +1,9 @@
 """Markdown: one shot or streaming, by the same C engine.
 
-The law: ``render_markdown(text)`` equals what streaming the text in any pieces ends in, and both equal cmark-gfm
-0.29.0.gfm.13 (tables, strikethrough, autolinks, task lists) but for what would not be safe: raw HTML is shown as
-text, URLs other than http, https, mailto and relative ones lose their link, images become links.
+The law: ``render_markdown(text)`` equals what streaming the text in any pieces ends in, and both equal
+cmark-gfm 0.29.0.gfm.13 (tables, strikethrough, autolinks, task lists) but for what would not be safe: raw
+HTML is shown as text, URLs other than http, https, mailto and relative ones lose their
+link, images become links.
 """
 
 from typing import Literal
@@ -24,12 +25,12 @@ def render_markdown(
 ) -> SafeString:
     """Render Markdown to HTML that is safe to put into a page.
 
-    text: CommonMark 0.31 with GitHub's tables, strikethrough, autolinks and task lists. Bytes are UTF-8; what is
+    text: CommonMark with GitHub's tables, strikethrough, autolinks and task lists. Bytes are UTF-8; what is
         not becomes U+FFFD.
-    partial: text is the beginning of an answer that is still being written: what is open (bold, code) is shown as
-        if it were closed, and markers that cannot be told yet are left out.
-    images: "link" shows an image as a link with its alternative text, because a remote image tells its host who
-        reads; "show" as an ``<img>``.
+    partial: text is the beginning of an answer that is still being written: what is open (bold, code) is
+        shown as if it were closed, and markers that cannot be told yet are left out.
+    images: "link" shows an image as a link with its alternative text, because a remote image tells its host
+        who reads; "show" as an ``<img>``.
     dir_auto: put ``dir="auto"`` on blocks, so that right-to-left text reads rightly.
     Raises TypeError for other types, OverflowError past max_bytes, ValueError for an unknown option value.
     """

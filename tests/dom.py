@@ -12,8 +12,9 @@ import html
 import re
 
 VOID = {"br", "hr", "img", "input"}
-BLOCK = set("p h1 h2 h3 h4 h5 h6 ul ol li blockquote pre hr table thead tbody tr th td".split())
-KNOWN = VOID | BLOCK | set("a code del em strong".split())
+BLOCK = {"p", "ul", "ol", "li", "blockquote", "pre", "hr", "table", "thead", "tbody", "tr", "th", "td"}
+BLOCK |= {f"h{level}" for level in range(1, 7)}
+KNOWN = VOID | BLOCK | set(["a", "code", "del", "em", "strong"])
 TOKEN = re.compile(r"<(/?)([a-z0-9]+)((?: [a-z]+=\"[^\"<>]*\")*)>|([^<>]+)")
 
 
@@ -37,7 +38,10 @@ class Element:
 
 
 def inner(element: Element) -> str:
-    return "".join(child.html() if isinstance(child, Element) else html.escape(child, quote=False) for child in element.children)
+    return "".join(
+        child.html() if isinstance(child, Element) else html.escape(child, quote=False)
+        for child in element.children
+    )
 
 
 def parse(text: str) -> Element:

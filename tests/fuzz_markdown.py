@@ -1,6 +1,6 @@
 """Random Markdown, cut at random: the end of the stream must be the one-shot render.
 
-    python tests/fuzz_markdown.py SEED COUNT       prints each wrong document with its seed; exit status 1 if any
+    python tests/fuzz_markdown.py SEED COUNT     prints each wrong document and its seed; exit status 1 if any
 
 Documents are built from pieces of syntax rather than letters, so that most of them mean something odd.
 """
@@ -10,21 +10,30 @@ import sys
 
 from streaming import one_shot, streamed
 
-PLAIN = (
-    "a;b c;word ;the ;*;**;_;__;~~;~;`;``;```;```\n;~~~\n;\n;\n;\n;\n\n;\n\n;  ;    ;\t;- ;- ;* ;+ ;1. ;2) ;- [ ] ;- [x] ;> ;>;# ;## ;#"
-).split(";")
-ODD = (
-    "---;===;***;- - -;[foo];[foo]: /u\n;[foo]: /v \"t\"\n;[b c];[b c]: <x y>\n;[a](b);[a](;![;](u \"t\"););];[;<b>;</b>;<div>;</div>;<!--;"
-    "-->;<a href=\"x\">;<http://a.b>;<;&amp;&lt;;&;&#35;\\;|;| a | b |\n;|---|:-:|\n;|-|\n; | ;http://x.y/z;www.a.b;a@b.c;@;:;://;w;ww;!;"
-    "\r\n;\r;é;漢;😀;。;\";';(;.;1;10000000000. [ ] x;\\|;=;-;+;</p>;<pre>;</pre>;<?;?>;<![CDATA[;]]>;[^1];[^1]: x\n;  \n;\\\n;&#65534\\;;\0;"
-    "&#64\\;;javascript:;<script>"
-).replace("\\;", "\1").split(";")
-ODD = [piece.replace("\1", ";") for piece in ODD]
+# Pieces parted by | and line ends, spelled as in a Python string.
+PLAIN = r"""
+a|b c|word |the |*|**|_|__|~~|~|`|``|```|```\n|~~~\n|\n|\n|\n|\n\n|\n\n|  |    |\t|- |- |* |+ |1. |2) |- [ ] |- [x] 
+> |>|# |## |#
+"""
+ODD = r"""
+---|===|***|- - -|[foo]|[foo]: /u\n|[foo]: /v "t"\n|[b c]|[b c]: <x y>\n|[a](b)|[a](|![|](u "t")|)|]|[|<b>|</b>
+<div>|</div>|<!--|-->|<a href="x">|<http://a.b>|<|&amp;|&|&#35;|;|\\|\x7c|\x7c a \x7c b \x7c\n|\x7c---\x7c:-:\x7c\n
+\x7c-\x7c\n| \x7c |http://x.y/z|www.a.b|a@b.c|@|:|://|w|ww|!|\r\n|\r|\xe9|\u6f22|\U0001f600|\u3002|"|'|(|.|1|10000000000. [ ] x|\\\x7c|=|-|+
+</p>|<pre>|</pre>|<?|?>|<![CDATA[|]]>|[^1]|[^1]: x\n|  \n|\\\n|&#65534;|\0|&#64;|javascript:|<script>
+"""
+
+
+def pieces_of(table: str) -> "list[str]":
+    spelled = "|".join(line for line in table.split("\n") if line).split("|")
+    return [piece.encode("ascii").decode("unicode_escape") for piece in spelled]
+
+
+PLAIN_PIECES, ALL_PIECES = pieces_of(PLAIN), pieces_of(PLAIN + ODD)
 
 
 def document(seed: int) -> str:
     rng = random.Random(seed)
-    pieces = PLAIN if rng.randrange(3) == 0 else PLAIN + ODD
+    pieces = PLAIN_PIECES if rng.randrange(3) == 0 else ALL_PIECES
     return "".join(rng.choice(pieces) for _ in range(3 + rng.randrange(60)))
 
 

@@ -13,7 +13,12 @@ def one_shot(text: str | bytes, **options: object) -> str:
     return inner(parse(render_markdown(text, **options)))
 
 
-def streamed(text: str | bytes, size: Callable[[], int], on_frame: Callable[[bytes, str], None] | None = None, **options: object) -> str:
+def streamed(
+    text: str | bytes,
+    size: Callable[[], int],
+    on_frame: Callable[[bytes, str], None] | None = None,
+    **options: object,
+) -> str:
     """The page after text was fed in pieces of size() bytes, a frame after each."""
     source = text.encode() if isinstance(text, str) else text
     stream, page, at = MarkdownStream(**options), Dom(), 0
@@ -29,7 +34,8 @@ def streamed(text: str | bytes, size: Callable[[], int], on_frame: Callable[[byt
 
 
 def sizes(seed: int, largest: int = 17) -> Callable[[], int]:
-    return lambda rng=random.Random(seed): 1 + rng.randrange(largest)
+    rng = random.Random(seed)
+    return lambda: 1 + rng.randrange(largest)
 
 
 def examples(path: str) -> "list[tuple[str, str]]":

@@ -17,7 +17,10 @@ FOLDER = Path(os.environ.get("CORPUS", Path(__file__).parents[2] / "shared" / "c
 def documents() -> "list[tuple[str, str]]":
     found = [(path.name, path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.md"))]
     for path in sorted(FOLDER.glob("*examples.json")):
-        found += [(f"{path.stem}-{number}", example["markdown"]) for number, example in enumerate(json.loads(path.read_text()), 1)]
+        found += [
+            (f"{path.stem}-{number}", example["markdown"])
+            for number, example in enumerate(json.loads(path.read_text()), 1)
+        ]
     return found
 
 

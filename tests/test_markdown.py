@@ -1,5 +1,7 @@
 """MarkdownStream: any cut, settled stays, closed, bounded, and what it says to wrong input."""
 
+from itertools import pairwise
+
 import pytest
 from dom import Dom, inner, parse
 from fuzz_markdown import document, wrong
@@ -15,7 +17,7 @@ MARKDOWN = st.integers(0, 1 << 40).map(document) | st.text(alphabet=st.character
 
 def pieces(data: bytes, cuts: "list[int]") -> "list[bytes]":
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[low:high] for low, high in zip(edges, edges[1:], strict=False)]
+    return [data[low:high] for low, high in pairwise(edges)]
 
 
 @settings(max_examples=400, deadline=None)
@@ -43,8 +45,11 @@ def test_any_bytes(data: bytes, cuts: "list[int]") -> None:
 
 
 def test_fuzz() -> None:
-    """A small run of tests/fuzz_markdown.py; every seventh document in the djust form's edits, every fifth raw."""
-    problems = [(seed, wrong(seed, fill=seed % 7 == 0, mode=("complete", "raw")[seed % 5 == 0])) for seed in range(1500)]
+    """A small run of tests/fuzz_markdown.py, some of it raw, some of it in edits for the djust form."""
+    problems = [
+        (seed, wrong(seed, fill=seed % 7 == 0, mode=("complete", "raw")[seed % 5 == 0]))
+        for seed in range(1500)
+    ]
     assert [problem for problem in problems if problem[1]] == []
 
 
@@ -54,7 +59,9 @@ def test_every_frame_is_what_the_prefix_shows() -> None:
     Not where a definition comes after its use: until it is certain the leaf stays as it is.
     """
     for name, markdown in ALL:
-        if "]:" in markdown or "10000000000. [ ]" in markdown:  # a task that cmark marks late settles with its line
+        if (
+            "]:" in markdown or "10000000000. [ ]" in markdown
+        ):  # a task that cmark marks late settles with its line
             continue
 
         def same(prefix: bytes, page: str, name: str = name) -> None:
@@ -64,7 +71,7 @@ def test_every_frame_is_what_the_prefix_shows() -> None:
 
 
 def test_settled_stays() -> None:
-    """Law 3: the node of a settled block is the same object for good; a list that turns loose keeps its items."""
+    """Law 3: the node of a settled block is the same object for good; a list turned loose keeps its items."""
     text = "# One\n\npara **a**\n\n- x\n- y\n\n- z\n\n```py\ncode\n```\n\n| a |\n|---|\n| 1 |\n| 2 |\n\nend\n"
     stream, page, seen = MarkdownStream(), Dom(), []
     for letter in text:
@@ -131,7 +138,10 @@ def test_edits_are_small() -> None:
         ("a <htt", "<p>a</p>"),
         ("a < b", "<p>a &lt; b</p>"),
         ("see htt", "<p>see</p>"),
-        ("see https://x.y/z.", '<p>see <a href="https://x.y/z" rel="nofollow noopener noreferrer">https://x.y/z</a></p>'),
+        (
+            "see https://x.y/z.",
+            '<p>see <a href="https://x.y/z" rel="nofollow noopener noreferrer">https://x.y/z</a></p>',
+        ),
         ("| a | b |", ""),
         ("| a | b |\n|--", ""),
         ("[x]: /u", ""),
@@ -151,7 +161,14 @@ def test_what_an_unfinished_text_shows(text: str, shown: str) -> None:
 
 def test_nesting_is_capped() -> None:
     """Browsers stop nesting at 512 elements; an edit that counts depths would then miss."""
-    for text in (">" * 5000 + " a", "- " * 3000 + "a", "".join("  " * i + "- a\n" for i in range(300)), "*a **b " * 3000, "[" * 5000, "![" * 5000):
+    for text in (
+        ">" * 5000 + " a",
+        "- " * 3000 + "a",
+        "".join("  " * i + "- a\n" for i in range(300)),
+        "*a **b " * 3000,
+        "[" * 5000,
+        "![" * 5000,
+    ):
         html = one_shot(text)
         deepest = depth = 0
         for part in html.split("<"):
@@ -177,7 +194,9 @@ def test_errors_say_what_to_do() -> None:
     with pytest.raises(OverflowError, match="MAX_STREAM_BYTES"):
         stream.feed("01234567890")
     stream.feed("0123456789")
-    assert stream.edits() == [("grow", 0, '<p dir="auto">0123456789</p>')], "what was refused has not spoilt the rest"
+    assert stream.edits() == [("grow", 0, '<p dir="auto">0123456789</p>')], (
+        "what was refused has not spoilt the rest"
+    )
     stream.finish()
     assert stream.finish() == []
     with pytest.raises(ValueError, match="finished"):
@@ -207,7 +226,11 @@ def test_the_result_is_safe_for_templates() -> None:
 
 def test_raw_mode_shows_the_prefix_as_it_is() -> None:
     stream, page = MarkdownStream(mode="raw", dir_auto=False), Dom()
-    for text, shown in (("a **b", "<p>a **b</p>"), ("** [c", "<p>a <strong>b</strong> [c</p>"), ("\n-", "<h2>a <strong>b</strong> [c</h2>")):
+    for text, shown in (
+        ("a **b", "<p>a **b</p>"),
+        ("** [c", "<p>a <strong>b</strong> [c</p>"),
+        ("\n-", "<h2>a <strong>b</strong> [c</h2>"),
+    ):
         stream.feed(text)
         page.apply(stream.edits())
         assert page.html() == shown

@@ -1,4 +1,4 @@
-"""Everything a model writes is hostile: no prefix and no frame holds anything but our elements, attributes, schemes."""
+"""Everything a model writes is hostile: no prefix and no frame holds more than we allow."""
 
 import re
 
@@ -8,7 +8,8 @@ from dom import Dom
 
 from djust_stream import MarkdownStream, render_markdown
 
-ELEMENTS = set("p h1 h2 h3 h4 h5 h6 ul ol li blockquote pre code em strong del a img br hr table thead tbody tr th td input".split())
+ELEMENTS = {"p", "ul", "ol", "li", "blockquote", "pre", "code", "em", "strong", "del", "a", "img", "br", "hr"}
+ELEMENTS |= {"table", "thead", "tbody", "tr", "th", "td", "input", *(f"h{level}" for level in range(1, 7))}
 ATTRIBUTES = {
     "a": {"href", "title", "rel"},
     "img": {"src", "alt", "title"},
@@ -47,7 +48,7 @@ ATTACKS = [
     "| <script> | `</td><script>` |\n|---|:-:|\n| [x](javascript:x) | <b> |",
     "- [ ] <input type=text autofocus onfocus=alert(1)>",
     "1000000000. a\n999999999. b",
-    "https://x.y/<script>x</script> www.x.y/\"onclick=x a@b.c\"<script>",
+    'https://x.y/<script>x</script> www.x.y/"onclick=x a@b.c"<script>',
     "xmpp:a@b.c/<script> mailto:a@b.c",
     "&lt;script&gt; &#60;script&#62; &amp;lt;",
     "**<script>** *`<script>`* ~~</del><script>~~",
@@ -62,7 +63,9 @@ ATTACKS = [
 
 def check(html: str) -> None:
     """Parsed as a browser would, inside an element with one after it."""
-    document = html5lib.parse(f"<body><div id=root>{html}</div><p id=after>x</p>", namespaceHTMLElements=False)
+    document = html5lib.parse(
+        f"<body><div id=root>{html}</div><p id=after>x</p>", namespaceHTMLElements=False
+    )
     body = document.find("body")
     assert [child.get("id") for child in body] == ["root", "after"], html
     for element in body[0].iter():
@@ -70,7 +73,11 @@ def check(html: str) -> None:
             continue
         assert element.tag in ELEMENTS, (element.tag, html)
         for name, value in element.attrib.items():
-            assert name in ATTRIBUTES.get(element.tag, set()) or (name, value) == ("dir", "auto"), (element.tag, name, html)
+            assert name in ATTRIBUTES.get(element.tag, set()) or (name, value) == ("dir", "auto"), (
+                element.tag,
+                name,
+                html,
+            )
             if name in ("href", "src"):
                 scheme = re.match(r"[\x00-\x20]*([a-z][a-z0-9+.-]*):", re.sub(r"[\t\n\r]", "", value), re.I)
                 assert scheme is None or scheme[1].lower() in ("http", "https", "mailto"), value
@@ -94,7 +101,9 @@ def test_no_prefix_and_no_frame_is_unsafe(attack: str, images: str) -> None:
     check(render_markdown(attack, images=images))
 
 
-@pytest.mark.parametrize("scheme", ["javascript", "vbscript", "data", "file", "blob", "about", "irc", "xmpp", "httpsx", "ht"])
+@pytest.mark.parametrize(
+    "scheme", ["javascript", "vbscript", "data", "file", "blob", "about", "irc", "xmpp", "httpsx", "ht"]
+)
 def test_only_listed_schemes_link(scheme: str) -> None:
     assert "<a" not in render_markdown(f"[a]({scheme}:x) <{scheme}:x>")
 

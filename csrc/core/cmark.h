@@ -48,12 +48,12 @@ bool djs_cmark_has_inlines(cmark_node *node);
 typedef struct {
     const uint8_t *text; /* in memory that may be written, up to text[n] */
     size_t n;
-    size_t from;       /* parse from here; what stands before only tells how delimiters flank */
-    bool unfinished;   /* the rest of the leaf is still to come: what is open is closed as if its end
-                          stood here, what cannot be told yet is left out (complete.h) */
+    size_t from;     /* parse from here; what stands before only tells how delimiters flank */
+    bool unfinished; /* the rest of the leaf is still to come: what is open is closed as if its end
+                        stood here, what cannot be told yet is left out (complete.h) */
     /* Answers, asked for by unfinished: */
-    size_t firm;       /* no text that follows can change what comes before this */
-    cmark_node *last;  /* the last inline node before it, or NULL */
+    size_t firm;      /* no text that follows can change what comes before this */
+    cmark_node *last; /* the last inline node before it, or NULL */
 } djs_inlines;
 
 /* Parses text into inline children of parent. */

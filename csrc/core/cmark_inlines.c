@@ -17,7 +17,8 @@
 #include "complete.h"
 
 static void cut_from(subject *subj, cmark_node *node, bufsize_t position) {
-    while (subj->last_delim && subj->last_delim->position > position) remove_delimiter(subj, subj->last_delim);
+    while (subj->last_delim && subj->last_delim->position > position)
+        remove_delimiter(subj, subj->last_delim);
     while (node) {
         cmark_node *next = node->next;
         cmark_node_unlink(node);
@@ -65,7 +66,8 @@ static bool all_paired(subject *subj) {
     for (size_t i = 0; d->previous; d = d->previous)
         if (++i == 32) return false;
     for (; d; d = d->next) {
-        if (d->can_close && n && open[n - 1]->delim_char == d->delim_char && open[n - 1]->length == d->length) {
+        if (d->can_close && n && open[n - 1]->delim_char == d->delim_char &&
+            open[n - 1]->length == d->length) {
             n--;
         } else if (d->can_open) {
             if (n == 16) return false;
@@ -81,12 +83,13 @@ static bool all_paired(subject *subj) {
 /* Finds the places where everything before is firm. */
 typedef struct {
     djs_inlines *in;
-    bool never;      /* something that may reach over any distance is open */
-    bool reaching;   /* the run of non-spaces before holds what may reach over it: URL, address, entity */
-    size_t seen;     /* up to here that run was looked at */
+    bool never;    /* something that may reach over any distance is open */
+    bool reaching; /* the run of non-spaces before holds what may reach over it: URL, address, entity */
+    size_t seen;   /* up to here that run was looked at */
 } watcher;
 
-/* Called before the inline at subj->pos: is the place firm? And lets a text end at a word, so that one can be. */
+/* Called before the inline at subj->pos: is the place firm? And lets a text end at a word, so that one can
+ * be. */
 static void watch(watcher *w, cmark_parser *parser, subject *subj, cmark_node *parent) {
     const uint8_t *t = subj->input.data;
     size_t at = (size_t)subj->pos, len = (size_t)subj->input.len;
@@ -99,7 +102,8 @@ static void watch(watcher *w, cmark_parser *parser, subject *subj, cmark_node *p
             for (; w->seen < at; w->seen++) {
                 uint8_t x = t[w->seen];
                 if (x == ' ' || x == '\n' || x == '\t') w->reaching = false;
-                else if (x == ':' || x == '@' || x == '&' || (x == 'w' && w->seen && t[w->seen - 1] == 'w')) w->reaching = true;
+                else if (x == ':' || x == '@' || x == '&' || (x == 'w' && w->seen && t[w->seen - 1] == 'w'))
+                    w->reaching = true;
             }
             word = !w->reaching;
         }
@@ -154,7 +158,8 @@ static void process_unfinished(cmark_parser *parser, subject *subj, cmark_node *
         next = closer->user_data;
         closer->user_data = NULL;
         /* One that was used up is out of the tree, though its parent pointer stays. */
-        if (closer->prev ? closer->prev->next == closer : closer->parent->first_child == closer) cmark_node_unlink(closer);
+        if (closer->prev ? closer->prev->next == closer : closer->parent->first_child == closer)
+            cmark_node_unlink(closer);
     }
 }
 

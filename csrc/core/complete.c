@@ -41,17 +41,18 @@ static bool text_told(const uint8_t *text, size_t n) {
     uint8_t c = text[0];
     size_t i;
     switch (c) {
-    case '*': case '_': /* thematic break, list item */
+    case '*':
+    case '_': /* thematic break, list item */
         return n > 1 && !blank(text[1]) && !only(text, n, c == '*' ? "* \t" : "_ \t");
-    case '-': case '+': case ':': /* list item, thematic break, underline, delimiter row */
+    case '-':
+    case '+':
+    case ':': /* list item, thematic break, underline, delimiter row */
         return n > 1 && !blank(text[1]) && !only(text, n, "-|:+ \t");
-    case '=': /* underline */
-        return !only(text, n, "= \t");
-    case '|': /* delimiter row */
-        return !only(text, n, "-|: \t");
-    case '#': case '`': case '~': /* heading, fence */
-        i = run(text, n, c);
-        return i < n && (c == '#' || i < 3);
+    case '=': /* underline */ return !only(text, n, "= \t");
+    case '|': /* delimiter row */ return !only(text, n, "-|: \t");
+    case '#':
+    case '`':
+    case '~': /* heading, fence */ i = run(text, n, c); return i < n && (c == '#' || i < 3);
     case '<': { /* HTML block of kind 7: one tag, alone on its line */
         if (n < 2) return false;
         if (!cmark_isalpha(text[1]) && !strchr("/!?", text[1])) return true;
@@ -84,8 +85,7 @@ bool djs_line_told(const cmark_parser *parser, const uint8_t *line, size_t n, bo
     if (offset > n) offset = n;
     if (start > n) start = n;
     switch (node->type) {
-    case CMARK_NODE_PARAGRAPH:
-        return text_told(line + offset, n - offset);
+    case CMARK_NODE_PARAGRAPH: return text_told(line + offset, n - offset);
     case CMARK_NODE_HEADING: /* "##" may go on; an underline is told by its end */
         return !node->as.heading.setext && node->content.size > 1;
     case CMARK_NODE_CODE_BLOCK:
@@ -93,8 +93,7 @@ bool djs_line_told(const cmark_parser *parser, const uint8_t *line, size_t n, bo
         if (fresh) return false; /* an info string, or a "`" that makes it text */
         if (parser->indent > 3) return true;
         return start < n && !only(line + start, n - start, node->as.code.fence_char == '`' ? "` \t" : "~ \t");
-    case CMARK_NODE_HTML_BLOCK:
-        return !fresh || tag_told(line + start, n - start, node->as.html_block_type);
+    case CMARK_NODE_HTML_BLOCK: return !fresh || tag_told(line + start, n - start, node->as.html_block_type);
     default:
         if (node->type == CMARK_NODE_TABLE_ROW) {
             for (start = 0; start < n && (blank(line[start]) || line[start] == '>'); start++) {}
@@ -112,7 +111,9 @@ static bool escaped(const uint8_t *text, size_t at) {
     return slashes & 1;
 }
 
-static bool boundary(const uint8_t *text, size_t at) { return !at || cmark_isspace(text[at - 1]) || strchr("*_~(", text[at - 1]); }
+static bool boundary(const uint8_t *text, size_t at) {
+    return !at || cmark_isspace(text[at - 1]) || strchr("*_~(", text[at - 1]);
+}
 
 static bool begins(const uint8_t *word, size_t n, const char *with) {
     size_t len = strlen(with);
@@ -148,11 +149,13 @@ static size_t hold(const uint8_t *text, size_t n) {
     for (i = n; i > limit && i + 32 > n && (cmark_isalnum(text[i - 1]) || text[i - 1] == '#'); i--) {}
     if (i > limit && text[i - 1] == '&' && !escaped(text, i - 1)) return n - i + 1;
     for (i = n; i > limit && text[i - 1] != '<' && text[i - 1] != '>'; i--) {}
-    if (i > limit && text[i - 1] == '<' && !escaped(text, i - 1) && tag_open(text + i - 1, n - i + 1)) return n - i + 1;
+    if (i > limit && text[i - 1] == '<' && !escaped(text, i - 1) && tag_open(text + i - 1, n - i + 1))
+        return n - i + 1;
     for (i = n; i > limit && !boundary(text, i); i--) {}
     if (i == n) return 0;
     if (scheme_begun(text + i, n - i)) return n - i;
-    if ((begins(text + i, n - i, "http") || begins(text + i, n - i, "www.")) && strchr("?!.,:)'\";", c)) return 1;
+    if ((begins(text + i, n - i, "http") || begins(text + i, n - i, "www.")) && strchr("?!.,:)'\";", c))
+        return 1;
     return 0;
 }
 

@@ -16,7 +16,8 @@ typedef struct {
     uint32_t leaf, next; /* next: index + 1, or 0 */
 } label;
 
-djs_status djs_late_add(djs_late *late, const uint8_t *text, size_t n, size_t path, size_t steps, const djs_buf *misses) {
+djs_status djs_late_add(djs_late *late, const uint8_t *text, size_t n, size_t path, size_t steps,
+                        const djs_buf *misses) {
     if (!late->heads && !(late->heads = djs_calloc(HEADS, sizeof *late->heads))) return DJS_ENOMEM;
     djs_late_leaf leaf = {.text = late->texts.len, .n = n, .path = path, .steps = steps};
     uint32_t index = (uint32_t)(late->leaves.len / sizeof leaf);

@@ -21,7 +21,8 @@ typedef struct {
 } djs_late;
 
 /* Notes a leaf; its path has been appended to paths. misses: uint64_t label hashes. */
-djs_status djs_late_add(djs_late *late, const uint8_t *text, size_t n, size_t path, size_t steps, const djs_buf *misses);
+djs_status djs_late_add(djs_late *late, const uint8_t *text, size_t n, size_t path, size_t steps,
+                        const djs_buf *misses);
 
 /* Marks the leaves that used one of these labels as due; true if there are any. */
 bool djs_late_define(djs_late *late, const djs_buf *fresh);

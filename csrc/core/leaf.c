@@ -19,7 +19,8 @@ enum { PATIENCE = 1024, GROWTH = 8 };
 djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n) {
     djs_buf_put(&leaf->text, text, n);
     leaf->taken += n;
-    if (djs_buf_grow(&leaf->text, 1)) leaf->text.ptr[leaf->text.len] = 0; /* what cmark_inlines.c writes over */
+    if (djs_buf_grow(&leaf->text, 1))
+        leaf->text.ptr[leaf->text.len] = 0; /* what cmark_inlines.c writes over */
     return leaf->text.status;
 }
 
@@ -41,7 +42,8 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     djs_page_amend(page, leaf->firm, leaf->depth, r->out->ptr, r->mark, edits);
     leaf->firm += firm_html;
     if (in.firm <= leaf->context) return;
-    size_t keep = in.firm - 1; /* one character before what is not firm tells whether a marker opens or closes */
+    size_t keep =
+        in.firm - 1; /* one character before what is not firm tells whether a marker opens or closes */
     while (keep && (leaf->text.ptr[keep] & 0xC0) == 0x80) keep--;
     leaf->context = in.firm - keep;
     leaf->parsed -= keep;

@@ -22,8 +22,8 @@ typedef struct {
     size_t taken;           /* bytes of content known, text among them */
     djs_buf text;           /* the end of the content: `context` firm bytes, then what is not firm */
     size_t context;
-    size_t parsed;          /* of text: known when it was parsed last */
-    size_t line;            /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
+    size_t parsed; /* of text: known when it was parsed last */
+    size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
 } djs_leaf;
 
 /* More of the content. */

@@ -27,18 +27,18 @@ struct djs_markdown {
     djs_markdown_options options;
     djs_status failed;
     bool finished;
-    bool skip_newline;    /* the last byte was CR: an LF now belongs to it */
-    size_t fed;           /* bytes of source in all */
-    size_t shown;         /* of text: how much the last frame knew */
+    bool skip_newline; /* the last byte was CR: an LF now belongs to it */
+    size_t fed;        /* bytes of source in all */
+    size_t shown;      /* of text: how much the last frame knew */
     djs_memory memory;
     djs_spine spine;
     djs_page page;
     djs_edits edits;
-    djs_buf text;         /* fed and valid, from the beginning of the unfinished line */
-    uint8_t cut[4];       /* the beginning of a character, at the end of what was fed */
+    djs_buf text;   /* fed and valid, from the beginning of the unfinished line */
+    uint8_t cut[4]; /* the beginning of a character, at the end of what was fed */
     size_t cut_n;
-    djs_buf source;       /* the whole text, with options.fill */
-    djs_buf fresh;        /* labels defined since the last line */
+    djs_buf source; /* the whole text, with options.fill */
+    djs_buf fresh;  /* labels defined since the last line */
     djs_late late;
 };
 
@@ -47,7 +47,8 @@ static void note_leaf(djs_render *r, cmark_node *leaf) {
     djs_buf *misses = &md->spine.misses;
     if (misses->len && r->nesting <= DJS_MAX_NESTING) {
         size_t path = md->late.paths.len, steps = djs_spine_path(&md->spine, leaf, &md->late.paths);
-        djs_status status = djs_late_add(&md->late, leaf->content.ptr, (size_t)leaf->content.size, path, steps, misses);
+        djs_status status =
+            djs_late_add(&md->late, leaf->content.ptr, (size_t)leaf->content.size, path, steps, misses);
         if (status) r->out->status = status;
     }
     djs_buf_clear(misses);
@@ -57,8 +58,13 @@ djs_markdown *djs_markdown_new(const djs_markdown_options *options) {
     djs_markdown *md = djs_calloc(1, sizeof *md);
     if (!md) return NULL;
     md->options = *options;
-    md->spine = (djs_spine){.memory = &md->memory, .page = &md->page, .edits = &md->edits, .options = &md->options.render,
-                            .raw = options->mode == DJS_RAW, .on_leaf = note_leaf, .context = md};
+    md->spine = (djs_spine){.memory = &md->memory,
+                            .page = &md->page,
+                            .edits = &md->edits,
+                            .options = &md->options.render,
+                            .raw = options->mode == DJS_RAW,
+                            .on_leaf = note_leaf,
+                            .context = md};
     if (djs_spine_start(&md->spine)) {
         djs_markdown_free(md);
         return NULL;
@@ -201,7 +207,8 @@ static djs_status fill(djs_markdown *md) {
     if (i == n) return DJS_OK;
     djs_edits_clear(&md->edits);
     djs_edit *edit = djs_edits_add(&md->edits, DJS_FILL);
-    djs_status status = djs_markdown_render(&md->options, md->source.ptr, md->source.len, !md->finished, &md->edits.html);
+    djs_status status =
+        djs_markdown_render(&md->options, md->source.ptr, md->source.len, !md->finished, &md->edits.html);
     if (edit) edit->n = md->edits.html.len;
     return status;
 }
@@ -249,7 +256,8 @@ djs_status djs_markdown_finish(djs_markdown *md, const djs_edits **edits) { retu
 
 static void feed_whole(void *context, const uint8_t *line, size_t n) { djs_spine_feed(context, line, n); }
 
-djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_t *text, size_t n, bool partial, djs_buf *out) {
+djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_t *text, size_t n,
+                               bool partial, djs_buf *out) {
     djs_memory memory = {0};
     djs_buf clean_text = {0};
     if (n > options->max_bytes) return DJS_ETOOBIG;
@@ -267,7 +275,10 @@ djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_
     size_t start = each_line(clean_text.ptr, clean_text.len, 0, &skip, feed_whole, parser);
     const uint8_t *line = clean_text.ptr + start;
     size_t rest = clean_text.len - start;
-    djs_render r = {.out = out, .options = &options->render, .parser = parser, .map = parser->refmap,
+    djs_render r = {.out = out,
+                    .options = &options->render,
+                    .parser = parser,
+                    .map = parser->refmap,
                     .raw = options->mode == DJS_RAW};
     if (partial) r.tail = djs_spine_try(parser, line, rest, r.raw);
     else if (rest) djs_spine_feed(parser, line, rest);

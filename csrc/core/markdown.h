@@ -45,6 +45,7 @@ djs_status djs_markdown_finish(djs_markdown *md, const djs_edits **edits);
 size_t djs_markdown_pending(const djs_markdown *md);
 
 /* The whole text at once. partial: as a frame would show it before the end. */
-djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_t *text, size_t n, bool partial, djs_buf *out);
+djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_t *text, size_t n,
+                               bool partial, djs_buf *out);
 
 #endif

@@ -45,7 +45,9 @@ void djs_memory_fail(djs_status why) {
 
 /* ---- live: a ring of blocks ---- */
 
-static djs_block *block_of(void *ptr) { return (djs_block *)((unsigned char *)ptr - offsetof(djs_block, bytes)); }
+static djs_block *block_of(void *ptr) {
+    return (djs_block *)((unsigned char *)ptr - offsetof(djs_block, bytes));
+}
 
 static void *live_realloc(void *ptr, size_t size) {
     djs_memory *m = current;

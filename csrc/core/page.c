@@ -25,7 +25,9 @@ djs_edit *djs_edits_add(djs_edits *edits, djs_edit_kind kind) {
 }
 
 djs_status djs_edits_status(const djs_edits *edits) {
-    return edits->list.status ? edits->list.status : edits->html.status ? edits->html.status : edits->paths.status;
+    return edits->list.status   ? edits->list.status
+           : edits->html.status ? edits->html.status
+                                : edits->paths.status;
 }
 
 void djs_edits_clear(djs_edits *edits) {
@@ -101,7 +103,8 @@ static size_t common(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_
     if (i == a_len) return i; /* the whole old tail, which ends well */
     for (back = i; back && a[back - 1] != '<' && a[back - 1] != '>'; back--) {}
     if (back && a[back - 1] == '<') return back - 1;
-    for (back = i; back && i - back < 8 && a[back - 1] != '&' && a[back - 1] != ';' && a[back - 1] != '>'; back--) {}
+    for (back = i; back && i - back < 8 && a[back - 1] != '&' && a[back - 1] != ';' && a[back - 1] != '>';
+         back--) {}
     if (back && a[back - 1] == '&') return back - 1;
     while (i && i < a_len && (a[i] & 0xC0) == 0x80) i--;
     return i;
@@ -132,7 +135,8 @@ static void cut(const uint8_t *html, size_t from, size_t n, uint32_t depth, djs_
     if (edit) edit->depth = level, edit->nodes = nodes, edit->units = units;
     /* They were found from the inside out; they are made from the outside in. */
     if (edits->list.status) return;
-    djs_edit *low = (djs_edit *)(void *)(edits->list.ptr + first), *high = (djs_edit *)(void *)(edits->list.ptr + edits->list.len);
+    djs_edit *low = (djs_edit *)(void *)(edits->list.ptr + first),
+             *high = (djs_edit *)(void *)(edits->list.ptr + edits->list.len);
     while (low < --high) {
         djs_edit swap = *low;
         *low++ = *high;
@@ -142,7 +146,8 @@ static void cut(const uint8_t *html, size_t from, size_t n, uint32_t depth, djs_
 
 /* Ends the grow that began at html[start]: closes what it opened. `open` holds
  * the offsets of the start tags that have no end tag in it. */
-static void grown(const uint8_t *html, size_t start, size_t end, uint32_t depth, const djs_buf *open, djs_edits *edits) {
+static void grown(const uint8_t *html, size_t start, size_t end, uint32_t depth, const djs_buf *open,
+                  djs_edits *edits) {
     if (start == end) return;
     djs_edit *edit = djs_edits_add(edits, DJS_GROW);
     if (!edit) return;
@@ -180,7 +185,8 @@ static void grow(const uint8_t *html, size_t from, size_t n, uint32_t depth, djs
     djs_buf_free(&open);
 }
 
-void djs_page_amend(djs_page *page, size_t at, uint32_t depth, const uint8_t *html, size_t n, djs_edits *edits) {
+void djs_page_amend(djs_page *page, size_t at, uint32_t depth, const uint8_t *html, size_t n,
+                    djs_edits *edits) {
     const uint8_t *old = page->tail.len > at ? page->tail.ptr + at : NULL;
     size_t old_n = page->tail.len - at;
     size_t same = old_n ? common(old, old_n, html, n) : 0;

@@ -40,7 +40,8 @@ typedef struct {
 } djs_page;
 
 /* The tail from tail[at] on, where `depth` elements are open, is to read html[0..n). */
-void djs_page_amend(djs_page *page, size_t at, uint32_t depth, const uint8_t *html, size_t n, djs_edits *edits);
+void djs_page_amend(djs_page *page, size_t at, uint32_t depth, const uint8_t *html, size_t n,
+                    djs_edits *edits);
 
 /* How many more elements are open at tail[n] than where the tail begins. */
 uint32_t djs_page_depth(const djs_page *page, size_t n);

@@ -72,7 +72,8 @@ static bool url_allowed(const uint8_t *url, size_t n, bool image) {
         uint8_t c = url[i];
         if (c == '\t' || c == '\n' || c == '\r') continue;
         if (c == ':') break;
-        if (!cmark_isalnum(c) && c != '+' && c != '-' && c != '.') return true; /* relative: no scheme before this */
+        if (!cmark_isalnum(c) && c != '+' && c != '-' && c != '.')
+            return true;                     /* relative: no scheme before this */
         if (len == sizeof scheme - 1) len--; /* longer than any that is allowed */
         scheme[len++] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
     }
@@ -109,7 +110,8 @@ static void plain(djs_render *r, const cmark_node *root, bool attribute) {
     const cmark_node *node = root->first_child;
     while (node) {
         const cmark_chunk *text = &node->as.literal;
-        if (node->type == CMARK_NODE_TEXT || node->type == CMARK_NODE_CODE || node->type == CMARK_NODE_HTML_INLINE) {
+        if (node->type == CMARK_NODE_TEXT || node->type == CMARK_NODE_CODE ||
+            node->type == CMARK_NODE_HTML_INLINE) {
             if (attribute) attribute_text(r, text->data, (size_t)text->len);
             else djs_render_text(r, text->data, (size_t)text->len);
         } else if (node->type == CMARK_NODE_SOFTBREAK || node->type == CMARK_NODE_LINEBREAK) {
@@ -256,7 +258,8 @@ size_t djs_render_split(djs_render *r, djs_inlines *in) {
 }
 
 void djs_render_inlines(djs_render *r, cmark_node *node) {
-    djs_inlines in = {.text = node->content.ptr, .n = djs_render_told(r, node), .unfinished = node == r->tail && !r->raw};
+    djs_inlines in = {
+        .text = node->content.ptr, .n = djs_render_told(r, node), .unfinished = node == r->tail && !r->raw};
     size_t split = inlines(r, &in);
     if (node == r->tail) {
         r->tail_inlines = in;
@@ -304,7 +307,8 @@ static const char *const heading_open[] = {"<h1", "<h2", "<h3", "<h4", "<h5", "<
 static const char *const heading_close[] = {"</h1>", "</h2>", "</h3>", "</h4>", "</h5>", "</h6>"};
 
 static bool container(const cmark_node *node) {
-    return node->type == CMARK_NODE_BLOCK_QUOTE || node->type == CMARK_NODE_LIST || node->type == CMARK_NODE_ITEM;
+    return node->type == CMARK_NODE_BLOCK_QUOTE || node->type == CMARK_NODE_LIST ||
+           node->type == CMARK_NODE_ITEM;
 }
 
 void djs_render_open(djs_render *r, cmark_node *node) {
@@ -379,7 +383,10 @@ void djs_render_row(djs_render *r, cmark_node *row, bool *body) {
         if (padding && r->tail && r->tail->parent == row) break;
         uint8_t align = djs_cmark_alignment(cell);
         lit(r, header ? "<th" : "<td");
-        if (align) lit(r, align == 'l' ? " align=\"left\"" : align == 'r' ? " align=\"right\"" : " align=\"center\"");
+        if (align)
+            lit(r, align == 'l'   ? " align=\"left\""
+                   : align == 'r' ? " align=\"right\""
+                                  : " align=\"center\"");
         lit(r, ">");
         djs_render_inlines(r, cell);
         closing(r, header ? "</th>" : "</td>");
@@ -389,7 +396,8 @@ void djs_render_row(djs_render *r, cmark_node *row, bool *body) {
 
 /* The newline of a line that has not ended yet is not part of it. */
 void djs_render_literal(djs_render *r, const cmark_node *node) {
-    const cmark_chunk *text = node->type == CMARK_NODE_CODE_BLOCK ? &node->as.code.literal : &node->as.literal;
+    const cmark_chunk *text =
+        node->type == CMARK_NODE_CODE_BLOCK ? &node->as.code.literal : &node->as.literal;
     size_t n = (size_t)text->len;
     if (node == r->tail && n && text->data[n - 1] == '\n') n--;
     djs_render_text(r, text->data, n);

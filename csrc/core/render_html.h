@@ -29,16 +29,16 @@ typedef struct djs_render djs_render;
 struct djs_render {
     djs_buf *out;
     const djs_render_options *options;
-    cmark_parser *parser;   /* for inlines; its memory is scratch */
+    cmark_parser *parser; /* for inlines; its memory is scratch */
     cmark_map *map;
-    const cmark_node *tail; /* the leaf that is still growing, or NULL */
+    const cmark_node *tail;         /* the leaf that is still growing, or NULL */
     size_t tail_start, tail_inside; /* where its start tag began, and ended; written by djs_render_block */
-    djs_inlines tail_inlines; /* how it was parsed */
-    size_t tail_firm;       /* where what is not firm in it began */
-    size_t mark;            /* where the last thing that was not a closing tag ended */
-    unsigned nesting;       /* containers around what is rendered now */
-    unsigned inlines;       /* inline elements around it */
-    bool raw;               /* the tail is shown as if its text ended here */
+    djs_inlines tail_inlines;       /* how it was parsed */
+    size_t tail_firm;               /* where what is not firm in it began */
+    size_t mark;                    /* where the last thing that was not a closing tag ended */
+    unsigned nesting;               /* containers around what is rendered now */
+    unsigned inlines;               /* inline elements around it */
+    bool raw;                       /* the tail is shown as if its text ended here */
     void (*on_leaf)(djs_render *r, cmark_node *leaf); /* called after the inlines of each leaf, or NULL */
     void *context;
 };

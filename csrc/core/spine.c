@@ -44,8 +44,13 @@ static cmark_parser scratch_parser(const djs_spine *s) {
 }
 
 djs_render djs_spine_renderer(djs_spine *s, cmark_parser *parser, cmark_map *map) {
-    return (djs_render){.out = &s->html, .options = s->options, .parser = parser, .map = map,
-                        .mark = s->mark, .nesting = s->nesting, .raw = s->raw};
+    return (djs_render){.out = &s->html,
+                        .options = s->options,
+                        .parser = parser,
+                        .map = map,
+                        .mark = s->mark,
+                        .nesting = s->nesting,
+                        .raw = s->raw};
 }
 
 static void push(djs_spine *s, cmark_node *node) {
@@ -81,15 +86,16 @@ void djs_spine_flush(djs_spine *s) {
 
 /* cmark's S_ends_with_blank_line, without its marks. */
 static bool ends_blank(const cmark_node *node) {
-    while (!(node->flags & CMARK_NODE__LAST_LINE_CHECKED) && (is_list(node) || node->type == CMARK_NODE_ITEM) &&
-           node->last_child)
+    while (!(node->flags & CMARK_NODE__LAST_LINE_CHECKED) &&
+           (is_list(node) || node->type == CMARK_NODE_ITEM) && node->last_child)
         node = node->last_child;
     return node->flags & CMARK_NODE__LAST_LINE_BLANK;
 }
 
 /* An open paragraph that may turn out to be definitions only, and vanish. */
 static bool may_vanish(const cmark_node *node) {
-    return is_open(node) && node->type == CMARK_NODE_PARAGRAPH && node->content.size && node->content.ptr[0] == '[';
+    return is_open(node) && node->type == CMARK_NODE_PARAGRAPH && node->content.size &&
+           node->content.ptr[0] == '[';
 }
 
 /* What cmark's finalize asks of a list, asked of the items that are left. */
@@ -172,15 +178,18 @@ static bool is_final(const cmark_node *node) {
 }
 
 static bool is_leaf(const cmark_node *node) {
-    return node->type == CMARK_NODE_PARAGRAPH || node->type == CMARK_NODE_CODE_BLOCK || node->type == CMARK_NODE_HTML_BLOCK;
+    return node->type == CMARK_NODE_PARAGRAPH || node->type == CMARK_NODE_CODE_BLOCK ||
+           node->type == CMARK_NODE_HTML_BLOCK;
 }
 
 /* Frees what a settled block held, but for the chain of its last children. */
 static void prune(cmark_node *node) {
     for (; node; node = node->last_child) {
         cmark_strbuf_free(&node->content);
-        if (node->type == CMARK_NODE_CODE_BLOCK && !is_open(node)) cmark_chunk_free(&djs_live, &node->as.code.literal);
-        if (node->type == CMARK_NODE_HTML_BLOCK && !is_open(node)) cmark_chunk_free(&djs_live, &node->as.literal);
+        if (node->type == CMARK_NODE_CODE_BLOCK && !is_open(node))
+            cmark_chunk_free(&djs_live, &node->as.code.literal);
+        if (node->type == CMARK_NODE_HTML_BLOCK && !is_open(node))
+            cmark_chunk_free(&djs_live, &node->as.literal);
         while (node->first_child != node->last_child) cmark_node_free(node->first_child);
     }
 }
@@ -383,8 +392,10 @@ static cmark_node *copy_closed(const cmark_node *node) {
 }
 
 static void copy_content(const djs_spine *s, cmark_node *copy, const cmark_node *node) {
-    if (s->leaf.on && node == s->leaf.node) cmark_strbuf_putc(&copy->content, 'x'); /* for all that is known of it */
-    else if (node->type == CMARK_NODE_PARAGRAPH || (node->type == CMARK_NODE_CODE_BLOCK && !node->as.code.fenced))
+    if (s->leaf.on && node == s->leaf.node)
+        cmark_strbuf_putc(&copy->content, 'x'); /* for all that is known of it */
+    else if (node->type == CMARK_NODE_PARAGRAPH ||
+             (node->type == CMARK_NODE_CODE_BLOCK && !node->as.code.fenced))
         cmark_strbuf_put(&copy->content, node->content.ptr, node->content.size);
     else if (node->type == CMARK_NODE_CODE_BLOCK)
         cmark_strbuf_putc(&copy->content, '\n'); /* the info line that finishing expects */
@@ -409,7 +420,8 @@ static cmark_parser copy_spine(const djs_spine *s, djs_refmap *map, cmark_node *
             break;
         }
         bool level = i < count(s);
-        cmark_node *below = copy_node(child, level || child == s->growing || is_final(child) || copy->type == CMARK_NODE_TABLE_ROW);
+        cmark_node *below = copy_node(child, level || child == s->growing || is_final(child) ||
+                                                 copy->type == CMARK_NODE_TABLE_ROW);
         adopt(copy, below);
         copy_content(s, below, child);
         if (level) copies[i] = below;
@@ -424,7 +436,8 @@ static cmark_parser copy_spine(const djs_spine *s, djs_refmap *map, cmark_node *
 static cmark_node *tail_leaf(cmark_node *node, bool partial) {
     if (node->type == CMARK_NODE_PARAGRAPH) return node;
     if (!partial) return NULL;
-    if (node->type != CMARK_NODE_TABLE_ROW) return is_leaf(node) || node->type == CMARK_NODE_HEADING ? node : NULL;
+    if (node->type != CMARK_NODE_TABLE_ROW)
+        return is_leaf(node) || node->type == CMARK_NODE_HEADING ? node : NULL;
     for (node = node->last_child; node && node->start_column == 0; node = node->prev) {}
     return node;
 }
@@ -435,7 +448,8 @@ static bool is_blank(const uint8_t *line, size_t n) {
 }
 
 /* Renders what the copies hold beyond the page. */
-static djs_render render_tail(djs_spine *s, cmark_parser *parser, cmark_node **copies, cmark_node *tail, const cmark_node *growing) {
+static djs_render render_tail(djs_spine *s, cmark_parser *parser, cmark_node **copies, cmark_node *tail,
+                              const cmark_node *growing) {
     djs_render r = djs_spine_renderer(s, parser, parser->refmap);
     r.tail = tail;
     if (growing) {
@@ -476,11 +490,15 @@ static bool keep_leaf(djs_spine *s) {
     djs_level *level = top(s);
     cmark_node *child = level->settled ? level->settled->next : level->node->first_child;
     leaf->line = 0;
-    if (!leaf->on || !child || !is_open(child) || child->type != CMARK_NODE_PARAGRAPH || child != s->live->current) return false;
+    if (!leaf->on || !child || !is_open(child) || child->type != CMARK_NODE_PARAGRAPH ||
+        child != s->live->current)
+        return false;
     if (leaf->node ? child != leaf->node || s->html.len : s->html.len != leaf->start) return false;
     size_t size = (size_t)child->content.size, known = leaf->text.len;
-    if (size && child->content.ptr[size - 1] == '\n') size--; /* not before the next line shows that there is one */
-    if (leaf->taken > size || memcmp(child->content.ptr + leaf->taken - known, leaf->text.ptr, known)) return false;
+    if (size && child->content.ptr[size - 1] == '\n')
+        size--; /* not before the next line shows that there is one */
+    if (leaf->taken > size || memcmp(child->content.ptr + leaf->taken - known, leaf->text.ptr, known))
+        return false;
     if (leaf->start) {
         if (memcmp(s->page->tail.ptr, s->html.ptr, leaf->start)) return false;
         djs_page_settle(s->page, leaf->start);
@@ -495,7 +513,8 @@ static bool keep_leaf(djs_spine *s) {
 }
 
 /* The page was just turned, and its tail ends in this paragraph. */
-static void begin_leaf(djs_spine *s, const djs_render *r, const cmark_node *paragraph, const cmark_node *node, size_t settled, size_t line) {
+static void begin_leaf(djs_spine *s, const djs_render *r, const cmark_node *paragraph, const cmark_node *node,
+                       size_t settled, size_t line) {
     djs_leaf *leaf = &s->leaf;
     const djs_inlines *in = &r->tail_inlines;
     djs_buf text = leaf->text;
@@ -547,7 +566,8 @@ void djs_spine_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
         cmark_parser inlines = scratch_parser(s);
         if (partial) {
             add_to_leaf(s, (const uint8_t *)"\n", 1);
-            add_to_leaf(s, before->content.ptr + 1, (size_t)before->content.size - 2); /* the x, and a newline of cmark's */
+            add_to_leaf(s, before->content.ptr + 1,
+                        (size_t)before->content.size - 2); /* the x, and a newline of cmark's */
             leaf->line = n;
         }
         show_leaf(s, &inlines, &map.base);
@@ -584,7 +604,8 @@ void djs_spine_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
 
 const cmark_node *djs_spine_try(cmark_parser *parser, const uint8_t *line, size_t n, bool raw) {
     djs_level root = {.node = parser->root};
-    djs_spine s = {.live = parser, .levels = {.ptr = (uint8_t *)&root, .len = sizeof root, .cap = sizeof root}};
+    djs_spine s = {.live = parser,
+                   .levels = {.ptr = (uint8_t *)&root, .len = sizeof root, .cap = sizeof root}};
     djs_refmap map = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)parser->refmap};
     cmark_node *copies[1], *before = parser->current;
     if (is_blank(line, n)) return tail_leaf(before, false);

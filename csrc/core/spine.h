@@ -33,21 +33,21 @@ typedef struct djs_spine djs_spine;
 struct djs_spine {
     djs_memory *memory;
     cmark_parser *live;
-    djs_buf levels;       /* djs_level */
-    uint32_t depth;       /* elements open after what is settled */
-    unsigned nesting;     /* containers, with or without tags */
-    cmark_node *growing;  /* code or HTML block whose start tag is on the page */
-    djs_leaf leaf;        /* the paragraph that grows */
-    djs_buf spare;        /* what it renders into */
-    djs_buf html;         /* settled since the page was last turned */
-    size_t mark;          /* as djs_render.mark */
+    djs_buf levels;      /* djs_level */
+    uint32_t depth;      /* elements open after what is settled */
+    unsigned nesting;    /* containers, with or without tags */
+    cmark_node *growing; /* code or HTML block whose start tag is on the page */
+    djs_leaf leaf;       /* the paragraph that grows */
+    djs_buf spare;       /* what it renders into */
+    djs_buf html;        /* settled since the page was last turned */
+    size_t mark;         /* as djs_render.mark */
     djs_page *page;
     djs_edits *edits;
     const djs_render_options *options;
-    bool raw;             /* show the tail as if the text ended here */
-    djs_buf misses;       /* labels the leaf just rendered asked for in vain */
+    bool raw;       /* show the tail as if the text ended here */
+    djs_buf misses; /* labels the leaf just rendered asked for in vain */
     void (*on_leaf)(djs_render *r, cmark_node *leaf);
-    void *context;        /* of on_leaf */
+    void *context; /* of on_leaf */
 };
 
 djs_status djs_spine_start(djs_spine *s);

@@ -20,9 +20,9 @@ static size_t character(const uint8_t *text, size_t n, size_t *bad) {
     else if (lead >= 0xE0 && lead <= 0xEF) need = 3;
     else if (lead >= 0xF0 && lead <= 0xF4) need = 4;
     else return 0;
-    if (lead == 0xE0) low = 0xA0; /* overlong */
+    if (lead == 0xE0) low = 0xA0;  /* overlong */
     if (lead == 0xED) high = 0x9F; /* surrogates */
-    if (lead == 0xF0) low = 0x90; /* overlong */
+    if (lead == 0xF0) low = 0x90;  /* overlong */
     if (lead == 0xF4) high = 0x8F; /* past U+10FFFF */
     for (size_t i = 1; i < need; i++) {
         if (i >= n || text[i] < low || text[i] > high) return 0;

@@ -12,17 +12,20 @@ typedef struct {
     djs_mutex lock;
 } MarkdownStreamObject;
 
-static const char too_big[] = "the Markdown of this stream is longer than max_bytes allows: raise MAX_STREAM_BYTES";
+static const char too_big[] =
+    "the Markdown of this stream is longer than max_bytes allows: raise MAX_STREAM_BYTES";
 static const char closed[] = "the Markdown stream has finished: make a new one for more text";
 
 /* Options: images "link" or "show", mode "complete" or "raw", the rest as named. */
-static int parse_options(PyObject *args, PyObject *kwargs, const char *format, char **names, djs_markdown_options *options,
-                         PyObject **text, int *partial) {
+static int parse_options(PyObject *args, PyObject *kwargs, const char *format, char **names,
+                         djs_markdown_options *options, PyObject **text, int *partial) {
     const char *images = "link", *mode = "complete";
     int dir_auto = 1, fill = 0;
     Py_ssize_t max_bytes = 16 << 20;
-    int parsed = text ? PyArg_ParseTupleAndKeywords(args, kwargs, format, names, text, partial, &images, &mode, &dir_auto, &max_bytes)
-                      : PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &images, &mode, &dir_auto, &max_bytes, &fill);
+    int parsed = text ? PyArg_ParseTupleAndKeywords(args, kwargs, format, names, text, partial, &images,
+                                                    &mode, &dir_auto, &max_bytes)
+                      : PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &images, &mode, &dir_auto,
+                                                    &max_bytes, &fill);
     if (!parsed) return 0;
     int show = !strcmp(images, "show"), raw = !strcmp(mode, "raw");
     if (!show && strcmp(images, "link")) {
@@ -34,11 +37,15 @@ static int parse_options(PyObject *args, PyObject *kwargs, const char *format, c
         return 0;
     }
     if (max_bytes < 1 || (size_t)max_bytes > DJS_MAX_BUF / 8) {
-        PyErr_Format(PyExc_ValueError, "max_bytes must be between 1 and %zu, not %zd", DJS_MAX_BUF / 8, max_bytes);
+        PyErr_Format(PyExc_ValueError, "max_bytes must be between 1 and %zu, not %zd", DJS_MAX_BUF / 8,
+                     max_bytes);
         return 0;
     }
-    *options = (djs_markdown_options){.render = {.images = show ? DJS_IMAGES_SHOW : DJS_IMAGES_LINK, .dir_auto = dir_auto},
-                                      .mode = raw ? DJS_RAW : DJS_COMPLETE, .fill = fill, .max_bytes = (size_t)max_bytes};
+    *options = (djs_markdown_options){
+        .render = {.images = show ? DJS_IMAGES_SHOW : DJS_IMAGES_LINK, .dir_auto = dir_auto},
+        .mode = raw ? DJS_RAW : DJS_COMPLETE,
+        .fill = fill,
+        .max_bytes = (size_t)max_bytes};
     return 1;
 }
 
@@ -169,7 +176,8 @@ static djs_status push_edits(djs_batch *batch, const djs_edits *edits) {
         case DJS_LOOSE: status = djs_batch_loose(batch, e->depth, e->nodes); break;
         case DJS_HEAD: status = djs_batch_head(batch, e->depth, html, e->n); break;
         case DJS_PATCH:
-            status = djs_batch_patch(batch, (const uint32_t *)(const void *)(edits->paths.ptr + e->path), e->steps, html, e->n);
+            status = djs_batch_patch(batch, (const uint32_t *)(const void *)(edits->paths.ptr + e->path),
+                                     e->steps, html, e->n);
             break;
         case DJS_FILL: status = djs_batch_fill(batch, html, e->n); break;
         }
@@ -228,7 +236,8 @@ static PyGetSetDef MarkdownStream_getset[] = {
 };
 
 static PyType_Slot MarkdownStream_slots[] = {
-    {Py_tp_doc, "MarkdownStream(*, images='link', mode='complete', dir_auto=True, max_bytes=16777216, fill=False)\n--\n\n"
+    {Py_tp_doc, "MarkdownStream(*, images='link', mode='complete', dir_auto=True, max_bytes=16777216, "
+                "fill=False)\n--\n\n"
                 "Streaming Markdown: feed() text in any pieces, take edits() once per frame."},
     {Py_tp_new, MarkdownStream_new},
     {Py_tp_dealloc, MarkdownStream_dealloc},
@@ -264,7 +273,8 @@ static PyObject *render(PyObject *Py_UNUSED(module), PyObject *args, PyObject *k
 
 PyMethodDef markdown_functions[] = {
     {"render", (PyCFunction)(void (*)(void))render, METH_VARARGS | METH_KEYWORDS,
-     "render($module, text, /, *, partial=False, images='link', mode='complete', dir_auto=True, max_bytes=16777216)\n--\n\n"
+     "render($module, text, /, *, partial=False, images='link', mode='complete', dir_auto=True, "
+     "max_bytes=16777216)\n--\n\n"
      "Markdown to safe HTML, all at once."},
     {NULL, NULL, 0, NULL},
 };

@@ -38,12 +38,14 @@ static int add_type(PyObject *module, PyType_Spec *spec, PyObject **keep) {
 }
 
 static int core_exec(PyObject *module) {
-    static const char *const names[] = {"grow", "cut", "loose", "head", "patch", "fill"}; /* as djs_edit_kind */
+    static const char *const names[] = {"grow", "cut",   "loose",
+                                        "head", "patch", "fill"}; /* as djs_edit_kind */
     djs_state *state = PyModule_GetState(module);
     djs_cmark_setup();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!(state->edit_names[i] = PyUnicode_InternFromString(names[i]))) return -1;
-    if (add_type(module, &Batch_spec, &state->batch_type) || add_type(module, &MarkdownStream_spec, NULL)) return -1;
+    if (add_type(module, &Batch_spec, &state->batch_type) || add_type(module, &MarkdownStream_spec, NULL))
+        return -1;
     if (PyModule_AddFunctions(module, markdown_functions)) return -1;
     return batch_add_constants(module);
 }
@@ -57,7 +59,8 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg) {
 static int core_clear(PyObject *module) {
     djs_state *state = PyModule_GetState(module);
     Py_CLEAR(state->batch_type);
-    for (size_t i = 0; i < sizeof state->edit_names / sizeof *state->edit_names; i++) Py_CLEAR(state->edit_names[i]);
+    for (size_t i = 0; i < sizeof state->edit_names / sizeof *state->edit_names; i++)
+        Py_CLEAR(state->edit_names[i]);
     return 0;
 }
 
