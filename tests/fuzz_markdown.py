@@ -12,13 +12,17 @@ from streaming import one_shot, streamed
 
 # Pieces parted by | and line ends, spelled as in a Python string.
 PLAIN = r"""
-a|b c|word |the |*|**|_|__|~~|~|`|``|```|```\n|~~~\n|\n|\n|\n|\n\n|\n\n|  |    |\t|- |- |* |+ |1. |2) |- [ ] |- [x] 
+a|b c|word |the |*|**|_|__|~~|~|`|``|```|```\n|~~~\n|\n|\n|\n|\n\n|\n\n|  |    |\t|- |- |* |+ |1. |2) 
+- [ ] |- [x] 
 > |>|# |## |#
 """
 ODD = r"""
----|===|***|- - -|[foo]|[foo]: /u\n|[foo]: /v "t"\n|[b c]|[b c]: <x y>\n|[a](b)|[a](|![|](u "t")|)|]|[|<b>|</b>
-<div>|</div>|<!--|-->|<a href="x">|<http://a.b>|<|&amp;|&|&#35;|;|\\|\x7c|\x7c a \x7c b \x7c\n|\x7c---\x7c:-:\x7c\n
-\x7c-\x7c\n| \x7c |http://x.y/z|www.a.b|a@b.c|@|:|://|w|ww|!|\r\n|\r|\xe9|\u6f22|\U0001f600|\u3002|"|'|(|.|1|10000000000. [ ] x|\\\x7c|=|-|+
+---|===|***|- - -|[foo]|[foo]: /u\n|[foo]: /v "t"\n|[b c]|[b c]: <x y>\n|[a](b)|[a](|![|](u "t")|)|]|[
+<b>|</b>
+<div>|</div>|<!--|-->|<a href="x">|<http://a.b>|<|&amp;|&|&#35;|;|\\|\x7c|\x7c a \x7c b \x7c\n
+\x7c---\x7c:-:\x7c\n
+\x7c-\x7c\n| \x7c |http://x.y/z|www.a.b|a@b.c|@|:|://|w|ww|!|\r\n|\r|\xe9|\u6f22|\U0001f600|\u3002|"|'|(
+.|1|10000000000. [ ] x|\\\x7c|=|-|+
 </p>|<pre>|</pre>|<?|?>|<![CDATA[|]]>|[^1]|[^1]: x\n|  \n|\\\n|&#65534;|\0|&#64;|javascript:|<script>
 """
 
