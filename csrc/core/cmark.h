@@ -52,6 +52,7 @@ typedef struct {
     bool unfinished; /* the rest of the leaf is still to come: what is open is closed as if its end
                         stood here, what cannot be told yet is left out (complete.h) */
     /* Answers, asked for by unfinished: */
+    size_t told;      /* how much of text can be shown */
     size_t firm;      /* no text that follows can change what comes before this */
     cmark_node *last; /* the last inline node before it, or NULL */
 } djs_inlines;

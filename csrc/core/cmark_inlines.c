@@ -168,6 +168,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     size_t n = in->unfinished ? djs_text_told(in->text, in->n) : in->n;
     cmark_chunk content = {(unsigned char *)in->text, (bufsize_t)n, 0};
     watcher w = {.in = in, .seen = in->from};
+    in->told = n;
     in->firm = in->from;
     in->last = NULL;
     subject_from_buf(parser->mem, 1, 0, &subj, &content, map);

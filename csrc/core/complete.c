@@ -79,11 +79,18 @@ static bool tag_told(const uint8_t *text, size_t n, int kind) {
     return i < n;
 }
 
-bool djs_line_told(const cmark_parser *parser, const uint8_t *line, size_t n, bool fresh) {
+bool djs_line_ends_html(const cmark_parser *parser, const cmark_node *before) {
+    return before->type == CMARK_NODE_HTML_BLOCK && !(before->flags & CMARK_NODE__OPEN) &&
+           parser->current == before->parent && before->as.literal.len;
+}
+
+bool djs_line_told(const cmark_parser *parser, const cmark_node *before, const uint8_t *line, size_t n) {
     const cmark_node *node = parser->current;
+    bool fresh = node != before;
     size_t offset = (size_t)parser->offset, start = (size_t)parser->first_nonspace;
     if (offset > n) offset = n;
     if (start > n) start = n;
+    if (djs_line_ends_html(parser, before)) return true;
     switch (node->type) {
     case CMARK_NODE_PARAGRAPH: return text_told(line + offset, n - offset);
     case CMARK_NODE_HEADING: /* "##" may go on; an underline is told by its end */
@@ -120,8 +127,7 @@ static bool begins(const uint8_t *word, size_t n, const char *with) {
     return n >= len && !memcmp(word, with, len);
 }
 
-/* Is word the beginning of what an autolink starts with? */
-static bool scheme_begun(const uint8_t *word, size_t n) {
+bool djs_link_begun(const uint8_t *word, size_t n) {
     static const char *const starts[] = {"https://", "http://", "ftp://", "www."};
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
         if (n <= strlen(starts[i]) && !memcmp(word, starts[i], n)) return true;
@@ -153,7 +159,7 @@ static size_t hold(const uint8_t *text, size_t n) {
         return n - i + 1;
     for (i = n; i > limit && !boundary(text, i); i--) {}
     if (i == n) return 0;
-    if (scheme_begun(text + i, n - i)) return n - i;
+    if (djs_link_begun(text + i, n - i)) return n - i;
     if ((begins(text + i, n - i, "http") || begins(text + i, n - i, "www.")) && strchr("?!.,:)'\";", c))
         return 1;
     return 0;

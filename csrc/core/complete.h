@@ -10,13 +10,18 @@
 #include "cmark.h"
 
 /* Is it settled what kind of block the unfinished line belongs to? parser has
- * just processed it; line is its text. `fresh` says whether a node was made
- * by this line rather than open before it. */
-bool djs_line_told(const cmark_parser *parser, const uint8_t *line, size_t n, bool fresh);
+ * just processed it; line is its text; before is the block that was current. */
+bool djs_line_told(const cmark_parser *parser, const cmark_node *before, const uint8_t *line, size_t n);
+
+/* Did the unfinished line end this block of raw HTML, as its last line? */
+bool djs_line_ends_html(const cmark_parser *parser, const cmark_node *before);
 
 /* How many bytes of an unfinished leaf can be shown: the rest is a marker,
  * entity, escape, tag or autolink that is not complete. */
 size_t djs_text_told(const uint8_t *text, size_t n);
+
+/* Is the word, which has not ended, the beginning of "https://", "www." or the like? */
+bool djs_link_begun(const uint8_t *word, size_t n);
 
 /* How many bytes of an unfinished paragraph can be shown when its last line
  * may turn out to be the header of a table. */

@@ -13,6 +13,7 @@
  * SPDX-License-Identifier: MIT */
 #include "leaf.h"
 #include "complete.h"
+#include <cmark_ctype.h>
 
 enum { PATIENCE = 1024, GROWTH = 8 };
 
@@ -32,8 +33,51 @@ static size_t told(const djs_leaf *leaf) {
     return line || leaf->taken == n ? start : n; /* a line that began before the text is none */
 }
 
+/* ---- plain text that follows plain text ---- */
+
+/* Bytes that mean nothing but themselves after a text without ":@&<>[]`\\!". */
+static bool plain(uint8_t c) {
+    return cmark_isalnum(c) || c >= 0x80 || (c && strchr(" \"'(),./;=?%+-#$^{}|", c));
+}
+
+bool djs_leaf_extend(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    const uint8_t *text = leaf->text.ptr;
+    size_t n = leaf->text.len, end = n;
+    if (!leaf->quiet) return false;
+    for (size_t i = leaf->seen; i < n; i++) {
+        if (!plain(text[i]) || (text[i] == 'w' && text[i - 1] == 'w')) return false;
+        if (text[i - 1] == ' ' && djs_link_begun(text + i, n - i)) return false;
+    }
+    while (end > leaf->shown && text[end - 1] == ' ') end--;
+    leaf->seen = n;
+    if (end == leaf->shown) return true;
+    djs_edit *edit = djs_edits_add(edits, DJS_GROW);
+    if (edit) edit->depth = leaf->end, edit->n = end - leaf->shown;
+    djs_buf_put(&edits->html, text + leaf->shown, end - leaf->shown);
+    djs_buf_put(&page->tail, text + leaf->shown, end - leaf->shown);
+    if (page->tail.status) edits->html.status = page->tail.status;
+    leaf->shown = end;
+    return true;
+}
+
+/* After a parse: may plain text follow as it is? */
+static bool is_quiet(const djs_leaf *leaf, size_t told) {
+    const uint8_t *text = leaf->text.ptr;
+    size_t n = leaf->text.len;
+    while (n > leaf->context && text[n - 1] == ' ') n--;
+    if (n == leaf->context || told < n) return false;
+    for (size_t i = 0; i < leaf->text.len; i++) {
+        if (strchr(":@&<>[]`\\!", text[i])) return false;
+        if (text[i] == 'w' && i && text[i - 1] == 'w') return false; /* www. */
+    }
+    return true;
+}
+
+/* ---- all other text ---- */
+
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
     size_t n = told(leaf);
+    leaf->quiet = false;
     if (n > PATIENCE && n >= leaf->parsed && n - leaf->parsed < leaf->parsed / GROWTH) return;
     leaf->parsed = n;
     djs_inlines in = {.text = leaf->text.ptr, .n = n, .from = leaf->context, .unfinished = true};
@@ -41,11 +85,19 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     if (n <= leaf->context) firm_html = r->mark = 0;
     djs_page_amend(page, leaf->firm, leaf->depth, r->out->ptr, r->mark, edits);
     leaf->firm += firm_html;
+    if (n == leaf->text.len && is_quiet(leaf, in.told)) {
+        leaf->quiet = true;
+        leaf->end = leaf->depth + djs_page_depth(page, leaf->firm, page->tail.len);
+        leaf->seen = n;
+        leaf->shown = in.told;
+    }
     if (in.firm <= leaf->context) return;
     size_t keep =
         in.firm - 1; /* one character before what is not firm tells whether a marker opens or closes */
     while (keep && (leaf->text.ptr[keep] & 0xC0) == 0x80) keep--;
     leaf->context = in.firm - keep;
     leaf->parsed -= keep;
+    leaf->seen -= leaf->quiet ? keep : 0;
+    leaf->shown -= leaf->quiet ? keep : 0;
     djs_buf_drop(&leaf->text, keep);
 }

@@ -24,10 +24,18 @@ typedef struct {
     size_t context;
     size_t parsed; /* of text: known when it was parsed last */
     size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
+    bool quiet;    /* plain text that follows shows as it is, at the end of the tail */
+    uint32_t end;  /* elements open there */
+    size_t shown;  /* of text: what the page shows, trailing spaces not among it */
+    size_t seen;   /* of text: known when it was shown last */
 } djs_leaf;
 
 /* More of the content. */
 djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n);
+
+/* Shows it if what was added is plain text that cannot mean anything else:
+ * true. Else nothing is done, and djs_leaf_show must. */
+bool djs_leaf_extend(djs_leaf *leaf, djs_page *page, djs_edits *edits);
 
 /* Shows what is known of it: renders with r, whose out is scratch space, and
  * amends the page. */

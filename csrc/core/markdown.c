@@ -90,16 +90,14 @@ void djs_markdown_free(djs_markdown *md) {
 
 /* Appends bytes as valid UTF-8 without NUL. */
 static void clean(djs_buf *out, const uint8_t *bytes, size_t n) {
-    size_t from = out->len;
-    djs_utf8_clean(out, bytes, n);
-    while (!out->status) {
-        uint8_t *nul = out->len > from ? memchr(out->ptr + from, 0, out->len - from) : NULL;
-        if (!nul) break;
-        from = (size_t)(nul - out->ptr);
-        if (!djs_buf_grow(out, 2)) break;
-        memmove(out->ptr + from + 3, out->ptr + from + 1, out->len - from - 1);
-        memcpy(out->ptr + from, "\xEF\xBF\xBD", 3);
-        out->len += 2;
+    while (n) {
+        const uint8_t *nul = memchr(bytes, 0, n);
+        size_t before = nul ? (size_t)(nul - bytes) : n;
+        djs_utf8_clean(out, bytes, before);
+        if (!nul) return;
+        djs_buf_lit(out, "\xEF\xBF\xBD");
+        bytes += before + 1;
+        n -= before + 1;
     }
 }
 
@@ -120,7 +118,8 @@ djs_status djs_markdown_feed(djs_markdown *md, const uint8_t *bytes, size_t n) {
     }
     size_t rest = djs_utf8_unfinished(bytes, n);
     if (n > rest) clean(&md->text, bytes, n - rest);
-    if (md->options.fill) djs_buf_put(&md->source, md->text.ptr + text, md->text.len - text);
+    if (md->options.fill && md->text.len > text)
+        djs_buf_put(&md->source, md->text.ptr + text, md->text.len - text);
     if (md->text.status || md->source.status) {
         djs_status why = md->text.status ? md->text.status : md->source.status;
         djs_buf_cut(&md->text, text);
@@ -207,8 +206,10 @@ static djs_status fill(djs_markdown *md) {
     if (i == n) return DJS_OK;
     djs_edits_clear(&md->edits);
     djs_edit *edit = djs_edits_add(&md->edits, DJS_FILL);
+    djs_markdown_options options = md->options;
+    options.max_bytes = DJS_MAX_BUF; /* what was replaced by U+FFFD has grown */
     djs_status status =
-        djs_markdown_render(&md->options, md->source.ptr, md->source.len, !md->finished, &md->edits.html);
+        djs_markdown_render(&options, md->source.ptr, md->source.len, !md->finished, &md->edits.html);
     if (edit) edit->n = md->edits.html.len;
     return status;
 }
@@ -273,8 +274,8 @@ djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_
     cmark_parser *parser = djs_cmark_parser(&djs_scratch);
     bool skip = false;
     size_t start = each_line(clean_text.ptr, clean_text.len, 0, &skip, feed_whole, parser);
-    const uint8_t *line = clean_text.ptr + start;
     size_t rest = clean_text.len - start;
+    const uint8_t *line = rest ? clean_text.ptr + start : NULL;
     djs_render r = {.out = out,
                     .options = &options->render,
                     .parser = parser,

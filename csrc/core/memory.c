@@ -10,6 +10,23 @@
 #include "memory.h"
 #include <stdalign.h>
 
+/* ASan cannot see the edges inside a chunk unless it is told. */
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
+#define TELL_ASAN
+#endif
+#elif defined __SANITIZE_ADDRESS__
+#define TELL_ASAN
+#endif
+#ifdef TELL_ASAN
+#include <sanitizer/asan_interface.h>
+#define CLOSED(at, n) ASAN_POISON_MEMORY_REGION(at, n)
+#define OPEN(at, n)   ASAN_UNPOISON_MEMORY_REGION(at, n)
+#else
+#define CLOSED(at, n) (void)0
+#define OPEN(at, n)   (void)0
+#endif
+
 enum { CHUNK = 8192, ALIGN = alignof(max_align_t) };
 
 struct djs_block {
@@ -89,7 +106,9 @@ cmark_mem djs_live = {live_calloc, live_realloc, live_free};
 
 /* ---- scratch: bump, forget all at once ---- */
 
-/* The size stands before each allocation, for realloc to copy. */
+/* The size stands right before each allocation, for realloc to copy. */
+static unsigned char *scratch_size(void *ptr) { return (unsigned char *)ptr - sizeof(size_t); }
+
 static void *scratch_bump(size_t size) {
     djs_memory *m = current;
     if (size > DJS_MAX_BUF - CHUNK) djs_memory_fail(DJS_ETOOBIG);
@@ -103,11 +122,13 @@ static void *scratch_bump(size_t size) {
         if (!fresh) djs_memory_fail(DJS_ENOMEM);
         *fresh = (djs_chunk){.older = chunk, .cap = cap};
         m->scratch = chunk = fresh;
+        CLOSED(chunk->bytes, cap);
     }
-    unsigned char *at = chunk->bytes + chunk->used;
+    unsigned char *at = chunk->bytes + chunk->used + ALIGN;
     chunk->used += need;
-    memcpy(at, &size, sizeof size);
-    return at + ALIGN;
+    OPEN(scratch_size(at), sizeof size + size);
+    memcpy(scratch_size(at), &size, sizeof size);
+    return at;
 }
 
 static void *scratch_calloc(size_t count, size_t size) {
@@ -121,7 +142,7 @@ static void *scratch_realloc(void *ptr, size_t size) {
     unsigned char *fresh = scratch_bump(size);
     if (ptr) {
         size_t before;
-        memcpy(&before, (unsigned char *)ptr - ALIGN, sizeof before);
+        memcpy(&before, scratch_size(ptr), sizeof before);
         memcpy(fresh, ptr, before < size ? before : size);
     }
     return fresh;
@@ -137,7 +158,9 @@ void djs_scratch_reset(djs_memory *m) {
         djs_realloc(m->scratch, 0);
         m->scratch = older;
     }
-    if (m->scratch) m->scratch->used = 0;
+    if (!m->scratch) return;
+    m->scratch->used = 0;
+    CLOSED(m->scratch->bytes, m->scratch->cap);
 }
 
 void djs_scratch_free(djs_memory *m) {

@@ -192,13 +192,17 @@ void djs_page_amend(djs_page *page, size_t at, uint32_t depth, const uint8_t *ht
     size_t same = old_n ? common(old, old_n, html, n) : 0;
     depth += (uint32_t)net_depth(html, same);
     if (same < old_n) cut(old, same, old_n, depth, edits);
-    if (same < n) grow(html, same, n, depth, edits);
     djs_buf_cut(&page->tail, at + same);
-    djs_buf_put(&page->tail, html + same, n - same);
+    if (same < n) { /* else html may be NULL */
+        grow(html, same, n, depth, edits);
+        djs_buf_put(&page->tail, html + same, n - same);
+    }
     if (page->tail.status) edits->html.status = page->tail.status;
 }
 
-uint32_t djs_page_depth(const djs_page *page, size_t n) { return (uint32_t)net_depth(page->tail.ptr, n); }
+uint32_t djs_page_depth(const djs_page *page, size_t from, size_t to) {
+    return from < to ? (uint32_t)net_depth(page->tail.ptr + from, to - from) : 0;
+}
 
 void djs_page_settle(djs_page *page, size_t n) {
     page->depth += (uint32_t)net_depth(page->tail.ptr, n);

@@ -43,8 +43,8 @@ typedef struct {
 void djs_page_amend(djs_page *page, size_t at, uint32_t depth, const uint8_t *html, size_t n,
                     djs_edits *edits);
 
-/* How many more elements are open at tail[n] than where the tail begins. */
-uint32_t djs_page_depth(const djs_page *page, size_t n);
+/* How many more elements are open at tail[to] than at tail[from]. */
+uint32_t djs_page_depth(const djs_page *page, size_t from, size_t to);
 
 /* tail[0..n) is settled, as it stands. */
 void djs_page_settle(djs_page *page, size_t n);

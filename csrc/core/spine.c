@@ -433,7 +433,9 @@ static cmark_parser copy_spine(const djs_spine *s, djs_refmap *map, cmark_node *
 }
 
 /* The leaf that grows when the line goes on; without a line, only a paragraph can. */
-static cmark_node *tail_leaf(cmark_node *node, bool partial) {
+static cmark_node *tail_leaf(const cmark_parser *parser, cmark_node *before, bool partial) {
+    cmark_node *node = partial ? parser->current : before;
+    if (partial && djs_line_ends_html(parser, before)) return before;
     if (node->type == CMARK_NODE_PARAGRAPH) return node;
     if (!partial) return NULL;
     if (node->type != CMARK_NODE_TABLE_ROW)
@@ -471,8 +473,11 @@ static djs_render render_tail(djs_spine *s, cmark_parser *parser, cmark_node **c
 
 /* ---- the paragraph that grows ---- */
 
-static void show_leaf(djs_spine *s, cmark_parser *parser, cmark_map *map) {
-    djs_render r = djs_spine_renderer(s, parser, map);
+static void show_leaf(djs_spine *s) {
+    /* Over the live definitions, because that map notes what it does not find. */
+    djs_refmap map = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
+    cmark_parser parser = scratch_parser(s);
+    djs_render r = djs_spine_renderer(s, &parser, &map.base);
     r.out = &s->spare;
     djs_leaf_show(&s->leaf, &r, s->page, s->edits);
     check(&s->spare);
@@ -528,7 +533,7 @@ static void begin_leaf(djs_spine *s, const djs_render *r, const cmark_node *para
     *leaf = (djs_leaf){.on = true, .node = node, .text = text, .context = context, .line = line};
     leaf->start = r->tail_start - settled;
     leaf->firm = r->tail_firm - settled;
-    leaf->depth = s->page->depth + djs_page_depth(s->page, leaf->firm);
+    leaf->depth = s->page->depth + djs_page_depth(s->page, 0, leaf->firm);
     leaf->taken = in->firm - context;
     add_to_leaf(s, paragraph->content.ptr + leaf->taken, size - leaf->taken);
     leaf->parsed = leaf->text.len;
@@ -540,47 +545,75 @@ static cmark_node *open_paragraph(const djs_spine *s) {
     return node->type == CMARK_NODE_PARAGRAPH && is_open(node) ? node : NULL;
 }
 
+/* ---- code and raw HTML, line by line ---- */
+
+/* More of a line that is known to be the growing block's: shown as it is. */
+static void show_more_raw(djs_spine *s, const uint8_t *line, size_t n) {
+    djs_edit *edit = djs_edits_add(s->edits, DJS_GROW);
+    djs_render r = {.out = &s->edits->html};
+    size_t before = s->edits->html.len;
+    djs_render_text(&r, line + s->raw_line, n - s->raw_line);
+    if (!edit) return;
+    edit->depth = s->page->depth;
+    edit->n = s->edits->html.len - before;
+    djs_buf_put(&s->page->tail, s->edits->html.ptr + before, edit->n);
+    check(&s->page->tail);
+    s->raw_line = n;
+}
+
+/* The beginning of a line in a fence that stands in no container: code, unless it may close the fence. */
+static bool show_fence(djs_spine *s, const uint8_t *line, size_t n) {
+    const cmark_node *node = s->growing;
+    size_t indent = 0;
+    if (!node || count(s) > 1 || node->type != CMARK_NODE_CODE_BLOCK || !node->as.code.fenced ||
+        node->as.code.fence_offset)
+        return false;
+    while (indent < n && line[indent] == ' ') indent++;
+    if (is_blank(line, n) || (indent < 4 && line[indent] == node->as.code.fence_char)) return false;
+    size_t settled = s->html.len;
+    djs_render r = {.out = &s->html, .mark = s->mark};
+    djs_render_text(&r, line, n);
+    check(&s->html);
+    djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
+    djs_buf_clear(&s->html);
+    s->mark = 0;
+    s->raw_line = n;
+    return true;
+}
+
 /* ---- frames ---- */
 
-void djs_spine_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
+/* A copy of the spine gets the unfinished line, and is shown in place of the
+ * tail. known: the open paragraph is s->leaf, and up to date but for the line. */
+static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     djs_refmap map = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
     djs_leaf *leaf = &s->leaf;
-    bool kept = lines ? keep_leaf(s) : leaf->on;
-    if (!kept) leaf->on = false;
-    if (kept && leaf->line) { /* more of a line that is known to be text */
-        cmark_parser inlines = scratch_parser(s);
-        add_to_leaf(s, line + leaf->line, n - leaf->line);
-        leaf->line = n;
-        show_leaf(s, &inlines, &map.base);
-        return;
-    }
     cmark_node **copies = djs_scratch.calloc(count(s), sizeof *copies);
     cmark_parser parser = copy_spine(s, &map, copies);
     cmark_node *before = parser.current;
     bool partial = !is_blank(line, n);
     if (partial) {
         djs_spine_feed(&parser, line, n);
-        if (!s->raw && !djs_line_told(&parser, line, n, parser.current != before)) partial = false;
+        if (!s->raw && !djs_line_told(&parser, before, line, n)) partial = false;
     }
-    if (kept && leaf->node && (!partial || parser.current == before)) {
-        cmark_parser inlines = scratch_parser(s);
+    if (known && (!partial || parser.current == before)) {
         if (partial) {
             add_to_leaf(s, (const uint8_t *)"\n", 1);
             add_to_leaf(s, before->content.ptr + 1,
                         (size_t)before->content.size - 2); /* the x, and a newline of cmark's */
             leaf->line = n;
         }
-        show_leaf(s, &inlines, &map.base);
+        show_leaf(s);
         return;
     }
     leaf->on = false;
-    if (kept || !partial) { /* the copy has an x for the paragraph, or a line that is not told */
+    if (known || !partial) { /* the copy has an x for the paragraph, or a line that is not told */
         map = (djs_refmap){.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
         parser = copy_spine(s, &map, copies);
         before = parser.current;
         if (partial) djs_spine_feed(&parser, line, n);
     }
-    cmark_node *tail = tail_leaf(parser.current, partial);
+    cmark_node *tail = tail_leaf(&parser, before, partial);
     const cmark_node *growing = NULL;
     if (s->growing) growing = copies[count(s) - 1]->last_child;
     while (growing && growing->user_data != &on_page) growing = growing->prev;
@@ -596,10 +629,29 @@ void djs_spine_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_render r = render_tail(s, &parser, copies, tail, growing);
     check(&s->html);
     djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
+    if (tail && tail == growing && partial && !s->raw) s->raw_line = n;
     if (text && r.tail_inlines.text && r.mark > r.tail_inside)
         begin_leaf(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, partial ? n : 0);
     djs_buf_clear(&s->html);
     s->mark = 0;
+}
+
+void djs_spine_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
+    djs_leaf *leaf = &s->leaf;
+    if (lines) s->raw_line = 0;
+    if (s->raw_line) {
+        show_more_raw(s, line, n);
+        return;
+    }
+    if (show_fence(s, line, n)) return;
+    if (leaf->on && lines) leaf->on = keep_leaf(s);
+    if (leaf->on && leaf->line) { /* more of a line that is known to be text */
+        add_to_leaf(s, line + leaf->line, n - leaf->line);
+        leaf->line = n;
+        if (!djs_leaf_extend(leaf, s->page, s->edits)) show_leaf(s);
+        return;
+    }
+    show_copy(s, line, n, leaf->on);
 }
 
 const cmark_node *djs_spine_try(cmark_parser *parser, const uint8_t *line, size_t n, bool raw) {
@@ -608,15 +660,15 @@ const cmark_node *djs_spine_try(cmark_parser *parser, const uint8_t *line, size_
                    .levels = {.ptr = (uint8_t *)&root, .len = sizeof root, .cap = sizeof root}};
     djs_refmap map = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)parser->refmap};
     cmark_node *copies[1], *before = parser->current;
-    if (is_blank(line, n)) return tail_leaf(before, false);
+    if (is_blank(line, n)) return tail_leaf(parser, before, false);
     if (!raw) {
         cmark_parser copy = copy_spine(&s, &map, copies);
         cmark_node *current = copy.current;
         djs_spine_feed(&copy, line, n);
-        if (!djs_line_told(&copy, line, n, copy.current != current)) return tail_leaf(before, false);
+        if (!djs_line_told(&copy, current, line, n)) return tail_leaf(parser, before, false);
     }
     djs_spine_feed(parser, line, n);
-    return tail_leaf(parser->current, true);
+    return tail_leaf(parser, before, true);
 }
 
 /* ---- paths ---- */

@@ -37,6 +37,7 @@ struct djs_spine {
     uint32_t depth;      /* elements open after what is settled */
     unsigned nesting;    /* containers, with or without tags */
     cmark_node *growing; /* code or HTML block whose start tag is on the page */
+    size_t raw_line;     /* bytes of the unfinished line that the growing block shows; 0: not told yet */
     djs_leaf leaf;       /* the paragraph that grows */
     djs_buf spare;       /* what it renders into */
     djs_buf html;        /* settled since the page was last turned */
