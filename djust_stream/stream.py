@@ -416,7 +416,8 @@ class Stream:
         """A document is the whole content of its target: what was there goes."""
         if self._special and not self._settle(target):
             return None
-        self._push(ops.REPLACE, "", target, 0)
+        # Empty text, not empty HTML: text sets the element active and busy also where nothing has started it.
+        self._push(ops.TEXT_MODES["replace"], "", target, 0)
         document = MarkdownStream(
             images=self.limits.images,
             max_bytes=self.limits.max_stream_bytes,

@@ -75,6 +75,9 @@ def document(frames: list[dict[str, Any]]) -> str:
                 page.apply([("grow", op["target"].count(">:last-child"), op["html"])])
             elif op["op"] == "replace":
                 page.apply([("fill", op["html"])])
+            elif op["op"] == "text":
+                assert (op["mode"], op["text"]) == ("replace", ""), "a document begins with an empty page"
+                page.apply([("fill", "")])
     return page.html()
 
 

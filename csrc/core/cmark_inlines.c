@@ -29,8 +29,11 @@ static void cut_from(subject *subj, cmark_node *node, bufsize_t position) {
 /* The opening bracket that the text may not go past, or NULL. */
 static bracket *open_bracket(subject *subj) {
     bracket *found = NULL;
-    for (bracket *b = subj->last_bracket; b; b = b->previous)
-        if (subj->input.len - b->position <= DJS_HOLD_BRACKET) found = b;
+    for (bracket *b = subj->last_bracket; b; b = b->previous) {
+        const uint8_t *text = subj->input.data + b->position;
+        bufsize_t n = subj->input.len - b->position;
+        if (n <= DJS_HOLD_BRACKET || (n <= DJS_HOLD_IMAGE && text[0] == '!' && text[1] == '[')) found = b;
+    }
     return found;
 }
 
@@ -153,7 +156,7 @@ static void process_unfinished(cmark_parser *parser, subject *subj, cmark_node *
         closer->user_data = closers;
         closers = closer;
     }
-    process_emphasis(parser, subj, 0);
+    if (subj->last_delim) process_emphasis(parser, subj, 0);
     for (cmark_node *closer = closers, *next; closer; closer = next) {
         next = closer->user_data;
         closer->user_data = NULL;
@@ -185,6 +188,11 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         cmark_node *bracket_text = opener ? opener->inl_text : NULL;
         bufsize_t position = opener ? opener->position : 0;
         if (in->unfinished) watch(&w, parser, &subj, parent);
+        if (in->unfinished && c == ']' && opener && at + 1 < len && peek_at(&subj, at + 1) == '(' &&
+            djs_link_open(in->text + at + 1, (size_t)(len - at - 1))) {
+            cut_from(&subj, bracket_text, position);
+            break;
+        }
         int parsed = parse_inline(parser, &subj, parent, parser->options);
         subj.input.len = len;
         if (!parsed) break;

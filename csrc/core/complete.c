@@ -118,9 +118,33 @@ static bool escaped(const uint8_t *text, size_t at) {
     return slashes & 1;
 }
 
-static bool boundary(const uint8_t *text, size_t at) {
-    return !at || cmark_isspace(text[at - 1]) || strchr("*_~(", text[at - 1]);
-}
+/* What the bytes at the end of a text, and around its last word, are for. */
+enum { SPACE = 1, MARKER = 2, OPENS = 4, ENDS_LINK = 8, NAME = 16 };
+
+static const uint8_t kind[256] = {
+    [' '] = SPACE,
+    ['\t'] = SPACE,
+    ['\n'] = SPACE,
+    ['\r'] = SPACE,
+    ['\v'] = SPACE,
+    ['\f'] = SPACE,
+    ['*'] = MARKER | OPENS,
+    ['_'] = MARKER | OPENS,
+    ['~'] = MARKER | OPENS,
+    ['('] = OPENS,
+    ['`'] = MARKER,
+    ['\\'] = MARKER,
+    ['!'] = MARKER | ENDS_LINK,
+    ['#'] = NAME,
+    ['?'] = ENDS_LINK,
+    ['.'] = ENDS_LINK,
+    [','] = ENDS_LINK,
+    [':'] = ENDS_LINK,
+    [')'] = ENDS_LINK,
+    ['\''] = ENDS_LINK,
+    ['"'] = ENDS_LINK,
+    [';'] = ENDS_LINK,
+};
 
 static bool begins(const uint8_t *word, size_t n, const char *with) {
     size_t len = strlen(with);
@@ -146,23 +170,36 @@ static bool tag_open(const uint8_t *text, size_t n) {
     return i == n || text[i] == '='; /* an attribute; in "a <b and c" it is prose */
 }
 
+/* The last "<" without a ">" after it, from limit on; n when there is none. */
+static size_t last_tag(const uint8_t *text, size_t limit, size_t n) {
+    if (!memchr(text + limit, '<', n - limit)) return n;
+    size_t i = n;
+    while (i > limit && text[i - 1] != '<' && text[i - 1] != '>') i--;
+    return i > limit && text[i - 1] == '<' ? i - 1 : n;
+}
+
+/* The "&" of an entity that has not ended; n when there is none. */
+static size_t last_entity(const uint8_t *text, size_t n) {
+    size_t i = n, limit = n > 32 ? n - 32 : 0;
+    while (i > limit && (cmark_isalnum(text[i - 1]) || kind[text[i - 1]] & NAME)) i--;
+    return i > limit && text[i - 1] == '&' ? i - 1 : n;
+}
+
 /* One step: the bytes to hold back at the end, or 0. */
 static size_t hold(const uint8_t *text, size_t n) {
     uint8_t c = text[n - 1];
-    if (cmark_isspace(c)) return 1;
-    if (strchr("*_~`\\!", c) && !escaped(text, n - 1)) return 1;
-    size_t limit = n > DJS_HOLD_TAG ? n - DJS_HOLD_TAG : 0, i;
-    for (i = n; i > limit && i + 32 > n && (cmark_isalnum(text[i - 1]) || text[i - 1] == '#'); i--) {}
-    if (i > limit && text[i - 1] == '&' && !escaped(text, i - 1)) return n - i + 1;
-    for (i = n; i > limit && text[i - 1] != '<' && text[i - 1] != '>'; i--) {}
-    if (i > limit && text[i - 1] == '<' && !escaped(text, i - 1) && tag_open(text + i - 1, n - i + 1))
-        return n - i + 1;
-    for (i = n; i > limit && !boundary(text, i); i--) {}
-    if (i == n) return 0;
-    if (djs_link_begun(text + i, n - i)) return n - i;
-    if ((begins(text + i, n - i, "http") || begins(text + i, n - i, "www.")) && strchr("?!.,:)'\";", c))
-        return 1;
-    return 0;
+    if (kind[c] & SPACE) return 1;
+    if (kind[c] & MARKER && !escaped(text, n - 1)) return 1;
+    size_t limit = n > DJS_HOLD_TAG ? n - DJS_HOLD_TAG : 0;
+    size_t at = last_entity(text, n);
+    if (at < n && !escaped(text, at)) return n - at;
+    at = last_tag(text, limit, n);
+    if (at < n && !escaped(text, at) && tag_open(text + at, n - at)) return n - at;
+    for (at = n; at > limit && !(kind[text[at - 1]] & (SPACE | OPENS)); at--) {}
+    if (at == n) return 0;
+    if (djs_link_begun(text + at, n - at)) return n - at;
+    bool link = begins(text + at, n - at, "http") || begins(text + at, n - at, "www.");
+    return link && kind[c] & ENDS_LINK;
 }
 
 size_t djs_text_told(const uint8_t *text, size_t n) {
