@@ -67,7 +67,7 @@ SETTINGS: dict[str, Number | Text] = {
     "MAX_PAYLOAD_BYTES": Number(
         _DEFAULT.max_payload_bytes, 1024, 1 << 28, "the most that one call may bring"
     ),
-    "MAX_STREAM_BYTES": Number(_DEFAULT.max_stream_bytes, 1024, 1 << 28, "the most Markdown of one document"),
+    "MAX_STREAM_BYTES": Number(_DEFAULT.max_stream_bytes, 1024, 1 << 27, "the most Markdown of one document"),
     "IMAGES": Text(
         _DEFAULT.images, "how Markdown shows an image: as a link, or as the image", ("link", "show")
     ),

@@ -125,3 +125,9 @@ def test_links_lead_somewhere() -> None:
         assert target.startswith("https://") or (ROOT / target).exists(), target
     for pattern in re.findall(r"`(tests/[^`]+)`", README):
         assert list(ROOT.glob(pattern)), pattern
+
+
+def test_every_setting_is_named() -> None:
+    from djust_stream.conf import SETTINGS
+
+    assert set(re.findall(r'^\| `"(\w+)"`', README, re.MULTILINE)) == set(SETTINGS)
