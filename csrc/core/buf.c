@@ -13,6 +13,7 @@
 
 #ifdef DJS_TEST_OOM
 long djs_alloc_fail_after = -1;
+bool djs_alloc_fail_once;
 #endif
 
 void *djs_realloc(void *ptr, size_t size) {
@@ -21,7 +22,10 @@ void *djs_realloc(void *ptr, size_t size) {
         return NULL;
     }
 #ifdef DJS_TEST_OOM
-    if (djs_alloc_fail_after == 0) return NULL;
+    if (djs_alloc_fail_after == 0) {
+        if (djs_alloc_fail_once) djs_alloc_fail_after = -1;
+        return NULL;
+    }
     if (djs_alloc_fail_after > 0) djs_alloc_fail_after--;
 #endif
     return realloc(ptr, size);

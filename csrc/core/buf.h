@@ -30,8 +30,9 @@ void *djs_realloc(void *ptr, size_t size);
 void *djs_calloc(size_t count, size_t size);
 
 #ifdef DJS_TEST_OOM
-/* Tests: the n-th allocation from now fails, and all after it; < 0 never. */
+/* Tests: the n-th allocation from now fails, and all after it, unless once; < 0 never. */
 extern long djs_alloc_fail_after;
+extern bool djs_alloc_fail_once;
 #endif
 
 /* Room for n more bytes; false when the error is set, now or before. */

@@ -21,9 +21,9 @@
 #include <strikethrough.h>
 #include "buf.h"
 
-/* Once per process, before anything else: registers the extensions and sets
- * the tables of special characters, which are then only read. Setting them
- * for good is what lets threads parse side by side. */
+/* Before anything else, from any thread, again or not: registers the
+ * extensions and sets the tables of special characters, which are then only
+ * read. Setting them for good is what lets threads parse side by side. */
 void djs_cmark_setup(void);
 
 /* A parser with our extensions attached. */

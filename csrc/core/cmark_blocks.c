@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <blocks.c>
+#include <stdatomic.h>
 #include "cmark.h"
 
 void djs_cmark_line(cmark_parser *parser, const uint8_t *line, size_t n) {
@@ -18,10 +19,17 @@ void djs_cmark_close_all(cmark_parser *parser) {
 bool djs_cmark_has_inlines(cmark_node *node) { return contains_inlines(node); }
 
 void djs_cmark_setup(void) {
-    cmark_gfm_core_extensions_ensure_registered();
-    cmark_parser *parser = djs_cmark_parser(cmark_get_default_mem_allocator());
-    cmark_manage_extensions_special_characters(parser, true);
-    cmark_parser_free(parser);
+    static atomic_flag busy = ATOMIC_FLAG_INIT;
+    static bool done;
+    while (atomic_flag_test_and_set(&busy)) {} /* another interpreter, once per process */
+    if (!done) {
+        cmark_gfm_core_extensions_ensure_registered();
+        cmark_parser *parser = djs_cmark_parser(cmark_get_default_mem_allocator());
+        cmark_manage_extensions_special_characters(parser, true);
+        cmark_parser_free(parser);
+    }
+    done = true;
+    atomic_flag_clear(&busy);
 }
 
 cmark_parser *djs_cmark_parser(cmark_mem *mem) {

@@ -11,6 +11,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "cmark.h"
+#include "memory.h"
 #include <inlines.h>
 #include <../src/utf8.h> /* not ours of the same name */
 
@@ -22,8 +23,11 @@ static uint64_t hash(const unsigned char *label) {
     return h ^ h >> 29;
 }
 
+/* A label that is lost here would be a leaf that is never mended. */
 static void note(djs_buf *list, uint64_t h) {
-    if (list) djs_buf_put(list, &h, sizeof h);
+    if (!list) return;
+    djs_buf_put(list, &h, sizeof h);
+    if (list->status) djs_memory_fail(list->status);
 }
 
 unsigned char *normalize_map_label(cmark_mem *mem, cmark_chunk *ref) {

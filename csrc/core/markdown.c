@@ -47,8 +47,10 @@ static void note_leaf(djs_render *r, cmark_node *leaf) {
     djs_buf *misses = &md->spine.misses;
     if (misses->len && r->nesting <= DJS_MAX_NESTING) {
         size_t path = md->late.paths.len, steps = djs_spine_path(&md->spine, leaf, &md->late.paths);
-        djs_status status =
-            djs_late_add(&md->late, leaf->content.ptr, (size_t)leaf->content.size, path, steps, misses);
+        djs_status status = md->late.paths.status;
+        if (!status)
+            status =
+                djs_late_add(&md->late, leaf->content.ptr, (size_t)leaf->content.size, path, steps, misses);
         if (status) r->out->status = status;
     }
     djs_buf_clear(misses);
@@ -230,6 +232,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         if (md->cut_n) clean(&md->text, md->cut, md->cut_n);
         if (md->cut_n && md->options.fill) clean(&md->source, md->cut, md->cut_n);
         md->cut_n = 0;
+        if (md->text.status || md->source.status) djs_memory_fail(DJS_ENOMEM);
     }
     bool lines = take_lines(md);
     if (last) {
@@ -246,7 +249,8 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     djs_memory_leave();
     djs_status status = djs_edits_status(&md->edits);
     if (!status && md->options.fill) status = fill(md);
-    if (last) djs_memory_free(&md->memory);
+    if (status || last) djs_memory_free(&md->memory);
+    if (status) djs_edits_clear(&md->edits);
     return md->failed = status;
 }
 
@@ -261,6 +265,7 @@ djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_
                                bool partial, djs_buf *out) {
     djs_memory memory = {0};
     djs_buf clean_text = {0};
+    size_t before = out->len;
     if (n > options->max_bytes) return DJS_ETOOBIG;
     if (partial) n -= djs_utf8_unfinished(text, n);
     clean(&clean_text, text, n);
@@ -268,6 +273,7 @@ djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_
         djs_status why = djs_memory_leave();
         djs_memory_free(&memory);
         djs_buf_free(&clean_text);
+        djs_buf_cut(out, before);
         return why;
     }
     if (clean_text.status) djs_memory_fail(clean_text.status);
@@ -289,5 +295,6 @@ djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_
     djs_memory_free(&memory);
     djs_memory_leave();
     djs_buf_free(&clean_text);
+    if (out->status) djs_buf_cut(out, before);
     return out->status;
 }

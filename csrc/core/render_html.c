@@ -83,14 +83,15 @@ static bool url_allowed(const uint8_t *url, size_t n, bool image) {
 }
 
 static void url(djs_render *r, const cmark_chunk *chunk) {
-    djs_buf mended = {0};
-    put_mended(&mended, chunk->data, (size_t)chunk->len);
     cmark_strbuf href = CMARK_BUF_INIT(r->parser->mem);
-    if (mended.len) houdini_escape_href(&href, mended.ptr, (bufsize_t)mended.len);
-    if (mended.status) r->out->status = mended.status;
+    for (bufsize_t from = 0, i = 0; i <= chunk->len; i++) {
+        if (i < chunk->len && chunk->data[i] < 0xFE) continue;
+        if (i > from) houdini_escape_href(&href, chunk->data + from, i - from);
+        if (i < chunk->len) cmark_strbuf_puts(&href, chunk->data[i] == 0xFE ? "%EF%BF%BE" : "%EF%BF%BF");
+        from = i + 1; /* see put_mended */
+    }
     djs_buf_put(r->out, href.ptr, (size_t)href.size);
     cmark_strbuf_free(&href);
-    djs_buf_free(&mended);
 }
 
 static void link_open(djs_render *r, const cmark_node *node) {
