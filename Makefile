@@ -1,7 +1,8 @@
 # make demo     a chat that streams Markdown, on 127.0.0.1          make lint    ruff, mypy, clang-format
 # make test     everything; K=words picks tests by name             make bench   the tables of the README
 # make c        the tests of the C core, without Python             make corpus  the spec runner over CORPUS
-# make clean    what the build made
+# make asan     the extension itself under ASan and UBSan           make tsan    threads under TSan
+# make fuzz     60 s of libFuzzer for each fuzzer                   make clean   what the build made
 #
 # PYTHON=python3.13 makes .venv with another interpreter. Nothing is done twice: what is done is remembered
 # in .venv, so removing that folder is a fresh start. pip uses the index the machine is configured with.
@@ -20,19 +21,31 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: test demo c bench lint corpus clean venv
+.PHONY: test demo c asan tsan fuzz bench lint corpus clean venv
 
 demo: $(DONE).demo $(DONE).core
 	@$(BIN)/python -m djust_stream.demo
 
-test c bench lint corpus: export DJS_WERROR = 1
+test c asan tsan fuzz bench lint corpus: export DJS_WERROR = 1
 
 test: $(DONE).chromium $(DONE).test $(DONE).core c
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
 	$(BIN)/python -m pytest -q $(if $(K),-k "$(K)")
 
-c: | $(DONE).test
-	$(MAKE) --no-print-directory -C tests/c
+# These need a Python that can fetch cmark-gfm, but neither the extension nor what its tests need.
+c tsan fuzz: | $(DONE).tools
+	$(MAKE) --no-print-directory -C tests/c $(@:c=all)
+
+# The extension goes with links to the package into a folder of its own: the one in use stays as it is.
+asan: $(DONE).test $(DONE).core
+	@mkdir -p build/asan/djust_stream
+	@ln -sf $(filter-out %.so,$(abspath $(wildcard djust_stream/*))) build/asan/djust_stream/
+	DJS_SANITIZE=1 $(BIN)/python setup.py --quiet build_ext --build-lib build/asan --build-temp build/asan/temp
+	@$(BIN)/python tests/fetch_spec.py >/dev/null
+	PYTHONPATH=build/asan:tests PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+	    LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so) $$($${CC:-cc} -print-file-name=libubsan.so)" \
+	    $(BIN)/pytest -q -p no:cacheprovider $(if $(K),-k "$(K)") $(wildcard tests/test_markdown*.py) \
+	    tests/test_batch.py tests/test_bad_input.py
 
 bench: $(DONE).test $(DONE).core
 	$(BIN)/python benchmarks/tokens.py
@@ -59,9 +72,12 @@ venv:
 	    rm -rf .venv; $(PYTHON) -m venv .venv; \
 	fi
 
-$(DONE).demo $(DONE).test: $(DONE).%: pyproject.toml setup.py | venv
-	@echo "Installing djust-stream[$*] (about a minute the first time)"
+$(DONE).tools: | venv
 	@$(BIN)/python -m pip install --quiet 'setuptools>=77' wheel
+	@touch $@
+
+$(DONE).demo $(DONE).test: $(DONE).%: pyproject.toml setup.py | $(DONE).tools
+	@echo "Installing djust-stream[$*] (about a minute the first time)"
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[$*]'
 	@touch $@ $(DONE).core
 

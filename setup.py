@@ -16,8 +16,9 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import ClassVar
 
-from setuptools import Extension, setup
+from setuptools import Command, Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
@@ -110,6 +111,14 @@ def cmark_tree() -> Path:
     return VENDOR
 
 
+def stock_files(tree: Path) -> list[Path]:
+    """The files of cmark-gfm that are compiled as they are."""
+    groups = [group.split(":") for group in STOCK.replace("\n ", " ").split("\n")]
+    return [
+        tree / "third_party/cmark" / place / f"{name}.c" for place, files in groups for name in files.split()
+    ]
+
+
 class BuildCore(build_ext):
     """Compiles the vendored files without warnings of theirs, ours with all of them."""
 
@@ -132,15 +141,7 @@ class BuildCore(build_ext):
             tree / "generated/unix",
         ]
         system = [word for place in places for word in ("-isystem", str(place))]
-        stock = []
-        for group in STOCK.split("\n"):
-            if ":" in group:
-                folder, names = group.split(":")
-            else:
-                names = group
-            stock += [
-                str(tree / "third_party/cmark" / folder.strip() / f"{name}.c") for name in names.split()
-            ]
+        stock = [str(path) for path in stock_files(tree)]
         objects = self.compiler.compile(
             stock,
             output_dir=self.build_temp,
@@ -155,6 +156,22 @@ class BuildCore(build_ext):
             extension.extra_link_args = link
             extension.extra_objects = objects
         super().build_extensions()
+
+
+class Cmark(Command):
+    """Prints the folder of cmark-gfm, then the files to compile as they are: for tests/c/Makefile."""
+
+    user_options: ClassVar[list[tuple[str, str, str]]] = []
+
+    def initialize_options(self) -> None:
+        pass
+
+    def finalize_options(self) -> None:
+        pass
+
+    def run(self) -> None:
+        tree = cmark_tree()
+        print(tree, *stock_files(tree))
 
 
 class SourceDist(sdist):
@@ -181,5 +198,5 @@ setup(
             "djust_stream._core", sources, include_dirs=["csrc/core", "csrc/py"], depends=headers + sources
         )
     ],
-    cmdclass={"build_ext": BuildCore, "sdist": SourceDist},
+    cmdclass={"build_ext": BuildCore, "cmark": Cmark, "sdist": SourceDist},
 )
