@@ -17,9 +17,8 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "markdown.h"
-#include "complete.h"
 #include "late.h"
-#include "spine.h"
+#include "tail.h"
 #include "utf8.h"
 #include <cmark_ctype.h>
 
@@ -46,7 +45,7 @@ static void note_leaf(djs_render *r, cmark_node *leaf) {
     djs_markdown *md = r->context;
     djs_buf *misses = &md->spine.misses;
     if (misses->len && r->nesting <= DJS_MAX_NESTING) {
-        size_t path = md->late.paths.len, steps = djs_spine_path(&md->spine, leaf, &md->late.paths);
+        size_t path = md->late.paths.len, steps = djs_spine_path(leaf, &md->late.paths);
         djs_status status = md->late.paths.status;
         if (!status)
             status =
@@ -243,7 +242,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         djs_buf_free(&md->text);
         md->shown = 0;
     } else {
-        djs_spine_show(&md->spine, md->text.ptr, md->text.len, lines);
+        djs_tail_show(&md->spine, md->text.ptr, md->text.len, lines);
     }
     djs_scratch_free(&md->memory);
     djs_memory_leave();
@@ -287,7 +286,7 @@ djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_
                     .parser = parser,
                     .map = parser->refmap,
                     .raw = options->mode == DJS_RAW};
-    if (partial) r.tail = djs_spine_try(parser, line, rest, r.raw);
+    if (partial) r.tail = djs_tail_try(parser, line, rest, r.raw);
     else if (rest) djs_spine_feed(parser, line, rest);
     djs_cmark_close_all(parser);
     cmark_node *root = parser->root;

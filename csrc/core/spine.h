@@ -1,11 +1,8 @@
-/* The open spine of a live cmark parser: what is on the page for good, and a copy to try things on.
+/* The open spine of a live cmark parser: what is on the page for good.
  *
  * A block that cmark has closed is rendered once, and its memory goes. What
  * is still open is the spine: the chain of last children from the document to
- * the block that grows. To see what an unfinished line means, the spine is
- * copied into scratch memory, the copy gets the line, is finished, shown and
- * thrown away. The cost is the depth, the open leaf and the line: not the
- * document, the list or the table.
+ * the block that grows. tail.h shows what is not settled yet.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef DJS_SPINE_H
@@ -57,19 +54,11 @@ void djs_spine_free(djs_spine *s);
 /* A line into any parser, tamed where it would nest too deeply. */
 void djs_spine_feed(cmark_parser *parser, const uint8_t *line, size_t n);
 
-/* The unfinished line into a parser of the whole document in scratch memory,
- * unless it cannot be told yet. Returns the leaf that grows, or NULL. */
-const cmark_node *djs_spine_try(cmark_parser *parser, const uint8_t *line, size_t n, bool raw);
-
 /* One complete line: parse it, settle what it closed. Inside djs_memory_enter. */
 void djs_spine_line(djs_spine *s, const uint8_t *line, size_t n);
 
 /* The end of the text: everything settles. */
 void djs_spine_end(djs_spine *s);
-
-/* Shows the page with what is settled and the unfinished line. lines: whole
- * ones came since it was shown last. */
-void djs_spine_show(djs_spine *s, const uint8_t *line, size_t n, bool lines);
 
 /* Turns the page to what is settled, without a tail. */
 void djs_spine_flush(djs_spine *s);
@@ -79,6 +68,40 @@ djs_render djs_spine_renderer(djs_spine *s, cmark_parser *parser, cmark_map *map
 
 /* Where the leaf stands: an index at each level, the document's child first.
  * Returns the number of steps, written to path as uint32_t. */
-size_t djs_spine_path(const djs_spine *s, const cmark_node *leaf, djs_buf *path);
+size_t djs_spine_path(const cmark_node *leaf, djs_buf *path);
+
+/* ---- for tail.c ---- */
+
+static inline djs_level *djs_levels(const djs_spine *s) { return (djs_level *)(void *)s->levels.ptr; }
+static inline size_t djs_level_count(const djs_spine *s) { return s->levels.len / sizeof(djs_level); }
+static inline djs_level *djs_level_top(const djs_spine *s) { return djs_levels(s) + djs_level_count(s) - 1; }
+static inline bool djs_is_open(const cmark_node *node) { return node->flags & CMARK_NODE__OPEN; }
+static inline bool djs_is_list(const cmark_node *node) { return node->type == CMARK_NODE_LIST; }
+
+static inline void djs_spine_check(const djs_buf *buf) {
+    if (buf->status) djs_memory_fail(buf->status);
+}
+
+/* A parser that parses inlines, and throw-away copies, into scratch memory. */
+static inline cmark_parser djs_spine_scratch(const djs_spine *s) {
+    cmark_parser parser = *s->live;
+    parser.mem = &djs_scratch;
+    return parser;
+}
+
+/* cmark's S_ends_with_blank_line, without its marks. */
+bool djs_ends_blank(const cmark_node *node);
+
+/* An empty item that ended with a blank line: it makes its list loose. */
+cmark_node *djs_blank_item(cmark_mem *mem);
+
+/* Nothing can change this block any more, though cmark may not have closed it. */
+bool djs_is_final(const cmark_node *node);
+
+/* A paragraph, code block or raw HTML. */
+bool djs_is_leaf(const cmark_node *node);
+
+/* Makes the page show the list at this level as tight, or as loose. */
+void djs_spine_show_tight(djs_spine *s, djs_level *level, bool tight);
 
 #endif

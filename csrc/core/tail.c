@@ -1,0 +1,331 @@
+/* The tail.
+ *
+ * The law: a frame shows what the partial one-shot render of the text so far
+ * shows, and touches nothing that has settled; but for a definition that is
+ * still speculative, which reaches only the tail. The live tree stays as it is.
+ *
+ * The traps: finishing a fenced block expects its info line, so the copy of one
+ * has an empty one; a list that was loose keeps that by an item of its own; a
+ * paragraph whose content is known elsewhere (leaf.h) is copied as one "x",
+ * which decides every line as the content would, since a heading's underline
+ * and a table's delimiter row are held back until they end.
+ *
+ * Checked by: tests/test_markdown.py, tests/fuzz_markdown.py.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "tail.h"
+#include "complete.h"
+#include <cmark_ctype.h>
+
+static char on_page; /* its address marks copies of what the page already has */
+
+/* ---- the copy ---- */
+
+static void adopt(cmark_node *parent, cmark_node *child) {
+    child->parent = parent;
+    child->prev = parent->last_child;
+    if (parent->last_child) parent->last_child->next = child;
+    else parent->first_child = child;
+    parent->last_child = child;
+}
+
+static cmark_node *copy_node(const cmark_node *node, bool shown) {
+    cmark_node *copy = djs_scratch.calloc(1, sizeof *copy);
+    *copy = *node;
+    cmark_strbuf_init(&djs_scratch, &copy->content, 0);
+    copy->next = copy->prev = copy->parent = copy->first_child = copy->last_child = NULL;
+    copy->user_data = shown ? &on_page : NULL;
+    copy->user_data_free_func = NULL;
+    djs_cmark_clone_table(&djs_scratch, copy, node);
+    if (node->type == CMARK_NODE_CODE_BLOCK) copy->as.code.literal = (cmark_chunk){0};
+    if (node->type == CMARK_NODE_HTML_BLOCK) copy->as.html_block_type = node->as.html_block_type;
+    return copy;
+}
+
+/* A closed last child, of which only the blank-line flag matters. */
+static cmark_node *copy_closed(const cmark_node *node) {
+    cmark_node *copy = cmark_node_new_with_mem(CMARK_NODE_CUSTOM_BLOCK, &djs_scratch);
+    copy->flags = CMARK_NODE__LAST_LINE_CHECKED | (djs_ends_blank(node) ? CMARK_NODE__LAST_LINE_BLANK : 0);
+    copy->user_data = &on_page;
+    return copy;
+}
+
+static void copy_content(const djs_spine *s, cmark_node *copy, const cmark_node *node) {
+    if (s->leaf.on && node == s->leaf.node)
+        cmark_strbuf_putc(&copy->content, 'x'); /* for all that is known of it */
+    else if (node->type == CMARK_NODE_PARAGRAPH ||
+             (node->type == CMARK_NODE_CODE_BLOCK && !node->as.code.fenced))
+        cmark_strbuf_put(&copy->content, node->content.ptr, node->content.size);
+    else if (node->type == CMARK_NODE_CODE_BLOCK)
+        cmark_strbuf_putc(&copy->content, '\n'); /* the info line that finishing expects */
+}
+
+/* The copy of the spine; copies[i] is that of level i. */
+static cmark_parser copy_spine(const djs_spine *s, djs_refmap *map, cmark_node **copies) {
+    cmark_parser parser = djs_spine_scratch(s);
+    cmark_node *node = s->live->root, *copy = copy_node(node, true);
+    parser.root = parser.current = copies[0] = copy;
+    parser.refmap = &map->base;
+    cmark_strbuf_init(&djs_scratch, &parser.curline, 0);
+    for (size_t i = 1; node->last_child; i++) {
+        cmark_node *child = node->last_child;
+        if (i <= djs_level_count(s) && djs_is_list(node) && djs_levels(s)[i - 1].loose) {
+            cmark_node *item = djs_blank_item(&djs_scratch);
+            item->user_data = &on_page;
+            adopt(copy, item);
+        }
+        if (!djs_is_open(child)) {
+            adopt(copy, copy_closed(child));
+            break;
+        }
+        bool level = i < djs_level_count(s);
+        cmark_node *below = copy_node(child, level || child == s->growing || djs_is_final(child) ||
+                                                 copy->type == CMARK_NODE_TABLE_ROW);
+        adopt(copy, below);
+        copy_content(s, below, child);
+        if (level) copies[i] = below;
+        if (s->live->current == child) parser.current = below;
+        node = child;
+        copy = below;
+    }
+    return parser;
+}
+
+/* The leaf that grows when the line goes on; without a line, only a paragraph can. */
+static cmark_node *tail_leaf(const cmark_parser *parser, cmark_node *before, bool partial) {
+    cmark_node *node = partial ? parser->current : before;
+    if (partial && djs_line_ends_html(parser, before)) return before;
+    if (node->type == CMARK_NODE_PARAGRAPH) return node;
+    if (!partial) return NULL;
+    if (node->type != CMARK_NODE_TABLE_ROW)
+        return djs_is_leaf(node) || node->type == CMARK_NODE_HEADING ? node : NULL;
+    for (node = node->last_child; node && node->start_column == 0; node = node->prev) {}
+    return node;
+}
+
+static bool is_blank(const uint8_t *line, size_t n) {
+    while (n && cmark_isspace(line[n - 1])) n--;
+    return !n;
+}
+
+/* Renders what the copies hold beyond the page. */
+static djs_render render_tail(djs_spine *s, cmark_parser *parser, cmark_node **copies, cmark_node *tail,
+                              const cmark_node *growing) {
+    djs_render r = djs_spine_renderer(s, parser, parser->refmap);
+    r.tail = tail;
+    if (growing) {
+        bool indented = growing->type == CMARK_NODE_CODE_BLOCK && !growing->as.code.fenced;
+        if (!indented || tail == growing) djs_render_literal(&r, growing);
+        djs_render_close(&r, growing, false);
+    }
+    for (size_t i = djs_level_count(s); i-- > 0;) {
+        bool body = djs_levels(s)[i].body;
+        for (cmark_node *child = copies[i]->first_child; child; child = child->next) {
+            if (child->user_data == &on_page) continue;
+            if (child->type == CMARK_NODE_TABLE_ROW) djs_render_row(&r, child, &body);
+            else djs_render_block(&r, child);
+        }
+        if (i) djs_render_close(&r, copies[i], body);
+    }
+    return r;
+}
+
+/* ---- the paragraph that grows ---- */
+
+static void show_leaf(djs_spine *s) {
+    /* Over the live definitions, because that map notes what it does not find. */
+    djs_refmap map = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
+    cmark_parser parser = djs_spine_scratch(s);
+    djs_render r = djs_spine_renderer(s, &parser, &map.base);
+    r.out = &s->spare;
+    djs_leaf_show(&s->leaf, &r, s->page, s->edits);
+    djs_spine_check(&s->spare);
+}
+
+static void add_to_leaf(djs_spine *s, const uint8_t *text, size_t n) {
+    djs_status status = djs_leaf_add(&s->leaf, text, n);
+    if (status) djs_memory_fail(status);
+}
+
+/* After whole lines: is the open paragraph still the one we know, and nothing
+ * else new? Then what its last lines brought is added. */
+static bool keep_leaf(djs_spine *s) {
+    djs_leaf *leaf = &s->leaf;
+    djs_level *level = djs_level_top(s);
+    cmark_node *child = level->settled ? level->settled->next : level->node->first_child;
+    leaf->line = 0;
+    if (!leaf->on || !child || !djs_is_open(child) || child->type != CMARK_NODE_PARAGRAPH ||
+        child != s->live->current)
+        return false;
+    if (leaf->node ? child != leaf->node || s->html.len : s->html.len != leaf->start) return false;
+    size_t size = (size_t)child->content.size, known = leaf->text.len;
+    if (size && child->content.ptr[size - 1] == '\n')
+        size--; /* not before the next line shows that there is one */
+    if (leaf->taken > size || memcmp(child->content.ptr + leaf->taken - known, leaf->text.ptr, known))
+        return false;
+    if (leaf->start) {
+        if (memcmp(s->page->tail.ptr, s->html.ptr, leaf->start)) return false;
+        djs_page_settle(s->page, leaf->start);
+        leaf->firm -= leaf->start;
+        leaf->start = 0;
+        djs_buf_clear(&s->html);
+        s->mark = 0;
+    }
+    leaf->node = child;
+    add_to_leaf(s, child->content.ptr + leaf->taken, size - leaf->taken);
+    return true;
+}
+
+/* The page was just turned, and its tail ends in this paragraph. */
+static void begin_leaf(djs_spine *s, const djs_render *r, const cmark_node *paragraph, const cmark_node *node,
+                       size_t settled, size_t line) {
+    djs_leaf *leaf = &s->leaf;
+    const djs_inlines *in = &r->tail_inlines;
+    djs_buf text = leaf->text;
+    size_t size = (size_t)paragraph->content.size, context = 0;
+    if (size && paragraph->content.ptr[size - 1] == '\n') size--;
+    if (in->firm) { /* one character before what is not firm */
+        do context++;
+        while (context < in->firm && (paragraph->content.ptr[in->firm - context] & 0xC0) == 0x80);
+    }
+    djs_buf_clear(&text);
+    *leaf = (djs_leaf){.on = true, .node = node, .text = text, .context = context, .line = line};
+    leaf->start = r->tail_start - settled;
+    leaf->firm = r->tail_firm - settled;
+    leaf->depth = s->page->depth + djs_page_depth(s->page, 0, leaf->firm);
+    leaf->taken = in->firm - context;
+    add_to_leaf(s, paragraph->content.ptr + leaf->taken, size - leaf->taken);
+    leaf->parsed = leaf->text.len;
+}
+
+/* The live node that was copied, if it was the open leaf. */
+static cmark_node *open_paragraph(const djs_spine *s) {
+    cmark_node *node = s->live->current;
+    return node->type == CMARK_NODE_PARAGRAPH && djs_is_open(node) ? node : NULL;
+}
+
+/* ---- code and raw HTML, line by line ---- */
+
+/* More of a line that is known to be the growing block's: shown as it is. */
+static void show_more_raw(djs_spine *s, const uint8_t *line, size_t n) {
+    djs_edit *edit = djs_edits_add(s->edits, DJS_GROW);
+    djs_render r = {.out = &s->edits->html};
+    size_t before = s->edits->html.len;
+    djs_render_text(&r, line + s->raw_line, n - s->raw_line);
+    if (!edit) return;
+    edit->depth = s->page->depth;
+    edit->n = s->edits->html.len - before;
+    djs_buf_put(&s->page->tail, s->edits->html.ptr + before, edit->n);
+    djs_spine_check(&s->page->tail);
+    s->raw_line = n;
+}
+
+/* The beginning of a line in a fence that stands in no container: code, unless it may close the fence. */
+static bool show_fence(djs_spine *s, const uint8_t *line, size_t n) {
+    const cmark_node *node = s->growing;
+    size_t indent = 0;
+    if (!node || djs_level_count(s) > 1 || node->type != CMARK_NODE_CODE_BLOCK || !node->as.code.fenced ||
+        node->as.code.fence_offset)
+        return false;
+    while (indent < n && line[indent] == ' ') indent++;
+    if (is_blank(line, n) || (indent < 4 && line[indent] == node->as.code.fence_char)) return false;
+    size_t settled = s->html.len;
+    djs_render r = {.out = &s->html, .mark = s->mark};
+    djs_render_text(&r, line, n);
+    djs_spine_check(&s->html);
+    djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
+    djs_buf_clear(&s->html);
+    s->mark = 0;
+    s->raw_line = n;
+    return true;
+}
+
+/* ---- frames ---- */
+
+/* A copy of the spine gets the unfinished line, and is shown in place of the
+ * tail. known: the open paragraph is s->leaf, and up to date but for the line. */
+static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
+    djs_refmap map = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
+    djs_leaf *leaf = &s->leaf;
+    cmark_node **copies = djs_scratch.calloc(djs_level_count(s), sizeof *copies);
+    cmark_parser parser = copy_spine(s, &map, copies);
+    cmark_node *before = parser.current;
+    bool partial = !is_blank(line, n);
+    if (partial) {
+        djs_spine_feed(&parser, line, n);
+        if (!s->raw && !djs_line_told(&parser, before, line, n)) partial = false;
+    }
+    if (known && (!partial || parser.current == before)) {
+        if (partial) {
+            add_to_leaf(s, (const uint8_t *)"\n", 1);
+            add_to_leaf(s, before->content.ptr + 1,
+                        (size_t)before->content.size - 2); /* the x, and a newline of cmark's */
+            leaf->line = n;
+        }
+        show_leaf(s);
+        return;
+    }
+    leaf->on = false;
+    if (known || !partial) { /* the copy has an x for the paragraph, or a line that is not told */
+        map = (djs_refmap){.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
+        parser = copy_spine(s, &map, copies);
+        before = parser.current;
+        if (partial) djs_spine_feed(&parser, line, n);
+    }
+    cmark_node *tail = tail_leaf(&parser, before, partial);
+    const cmark_node *growing = NULL;
+    if (s->growing) growing = copies[djs_level_count(s) - 1]->last_child;
+    while (growing && growing->user_data != &on_page) growing = growing->prev;
+    bool text = tail && tail->type == CMARK_NODE_PARAGRAPH && !s->raw &&
+                !djs_cmark_may_define(&djs_scratch, tail->content.ptr, (size_t)tail->content.size);
+    djs_cmark_close_all(&parser);
+    for (size_t i = 1; i < djs_level_count(s) && i <= DJS_MAX_NESTING; i++)
+        if (djs_is_list(copies[i]) && copies[i]->as.list.tight != djs_levels(s)[i].tight) {
+            djs_spine_show_tight(s, djs_levels(s) + i, copies[i]->as.list.tight);
+            djs_levels(s)[i].node->as.list.tight = djs_levels(s)[i].tight;
+        }
+    size_t settled = s->html.len;
+    djs_render r = render_tail(s, &parser, copies, tail, growing);
+    djs_spine_check(&s->html);
+    djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
+    if (tail && tail == growing && partial && !s->raw) s->raw_line = n;
+    if (text && r.tail_inlines.text && r.mark > r.tail_inside)
+        begin_leaf(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, partial ? n : 0);
+    djs_buf_clear(&s->html);
+    s->mark = 0;
+}
+
+void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
+    djs_leaf *leaf = &s->leaf;
+    if (lines) s->raw_line = 0;
+    if (s->raw_line) {
+        show_more_raw(s, line, n);
+        return;
+    }
+    if (show_fence(s, line, n)) return;
+    if (leaf->on && lines) leaf->on = keep_leaf(s);
+    if (leaf->on && leaf->line) { /* more of a line that is known to be text */
+        add_to_leaf(s, line + leaf->line, n - leaf->line);
+        leaf->line = n;
+        if (!djs_leaf_extend(leaf, s->page, s->edits)) show_leaf(s);
+        return;
+    }
+    show_copy(s, line, n, leaf->on);
+}
+
+const cmark_node *djs_tail_try(cmark_parser *parser, const uint8_t *line, size_t n, bool raw) {
+    djs_level root = {.node = parser->root};
+    djs_spine s = {.live = parser,
+                   .levels = {.ptr = (uint8_t *)&root, .len = sizeof root, .cap = sizeof root}};
+    djs_refmap map = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)parser->refmap};
+    cmark_node *copies[1], *before = parser->current;
+    if (is_blank(line, n)) return tail_leaf(parser, before, false);
+    if (!raw) {
+        cmark_parser copy = copy_spine(&s, &map, copies);
+        cmark_node *current = copy.current;
+        djs_spine_feed(&copy, line, n);
+        if (!djs_line_told(&copy, current, line, n)) return tail_leaf(parser, before, false);
+    }
+    djs_spine_feed(parser, line, n);
+    return tail_leaf(parser, before, true);
+}
