@@ -49,6 +49,7 @@ asan: $(DONE).test $(DONE).core
 
 bench: $(DONE).test $(DONE).core
 	$(BIN)/python benchmarks/tokens.py
+	$(BIN)/python benchmarks/markdown.py
 
 corpus: $(DONE).chromium $(DONE).test $(DONE).core
 	@$(BIN)/python tests/fetch_spec.py >/dev/null

@@ -1,12 +1,12 @@
-"""What does streaming Markdown cost, against rendering it once, and against rendering it again for every token?
+"""What does streaming Markdown cost, beside rendering it once and beside rendering it for every token?
 
     python benchmarks/markdown.py [--size 40000] [--piece 4] [--json]
 
-For documents of one shape each: the time of one render by cmark-gfm (the package cmarkgfm) and by us; streaming
-the document in pieces of so many bytes with a frame after each, as a multiple of cmark-gfm's one render; the
-payload of all edits as a multiple of the final HTML; and what djust does instead, its render_markdown of the
-whole text so far for every piece, as the same multiples (measured at every 50th piece). Times are the best of
-several, in one process, one after the other; the multiples are what a noisy machine leaves standing.
+For documents of one shape each: the time of one render by cmark-gfm (the package cmarkgfm) and by us;
+streaming the document in pieces of so many bytes with a frame after each, as a multiple of cmark-gfm's one
+render; the payload of all edits as a multiple of the final HTML; and what djust does instead, its
+render_markdown of the whole text so far for every piece, as the same multiples (measured at every 50th piece).
+Times are the best of several, in one process; the multiples are what a noisy machine leaves standing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from djust import render_markdown as djust_render
 
 from djust_stream import MarkdownStream, render_markdown
 
-WORDS = "every token of the answer reaches its page once and in order while the reader watches words appear".split()
+WORDS = (
+    "every token of the answer reaches its page once, in order, while the reader watches it appear".split()
+)
 EXTENSIONS = ["table", "strikethrough", "autolink", "tasklist"]
 
 
@@ -47,15 +49,19 @@ def documents(size: int) -> dict[str, str]:
         return "".join(parts)
 
     return {
-        "paragraphs": until(lambda i: prose(8) + "\n\n"),
-        "one paragraph": until(lambda i: prose(8) + " "),
-        "tight list": until(lambda i: f"- **{words(2)}**: {words(12)}\n"),
+        "paragraphs": until(lambda _: prose(8) + "\n\n"),
+        "one paragraph": until(lambda _: prose(8) + " "),
+        "tight list": until(lambda _: f"- **{words(2)}**: {words(12)}\n"),
         "loose list": until(lambda i: f"{i + 1}. {prose(2)}\n\n   {words(12)}\n\n"),
-        "table": until(lambda i: f"| {words(4)} | `{words(1)}` | **{i}** |\n", "| a | b | c |\n|---|---|---|\n"),
+        "table": until(
+            lambda i: f"| {words(4)} | `{words(1)}` | **{i}** |\n", "| a | b | c |\n|---|---|---|\n"
+        ),
         "fence": until(lambda i: f"def f{i}(x):\n    return x < {i}\n", "```python\n"),
-        "quote": until(lambda i: f"> {prose(2)}\n"),
+        "quote": until(lambda _: f"> {prose(2)}\n"),
         "mixed": until(
-            lambda i: f"## {words(4)}\n\n{prose(6)}\n\n- {words(8)}\n- {words(6)}\n\n```js\nlet a{i};\n```\n\n"
+            lambda i: (
+                f"## {words(4)}\n\n{prose(6)}\n\n- {words(8)}\n- {words(6)}\n\n```js\nlet a{i};\n```\n\n"
+            )
         ),
     }
 
@@ -108,7 +114,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     rows: dict[str, Any] = {}
-    print(f"{options.size} bytes in pieces of {options.piece}; multiples of one render by cmark-gfm, of the final HTML\n")
+    print(
+        f"{options.size} bytes in pieces of {options.piece}; multiples of cmark-gfm's render, of the HTML\n"
+    )
     print("| document | cmark-gfm | we, once | we, streaming | payload | djust, per token | its payload |")
     print("|:--|--:|--:|--:|--:|--:|--:|")
     for name, text in documents(options.size).items():
