@@ -71,7 +71,7 @@ def copy_sources(to: Path) -> Path:
     folder.mkdir()
     for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
-    for name in ("csrc", "djust_stream"):
+    for name in ("csrc", "djust_stream", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=NOT_SOURCE)
     return folder
 
@@ -79,7 +79,7 @@ def copy_sources(to: Path) -> Path:
 def quick_compiler(folder: Path) -> str:
     """The compiler, for CC, without optimising: a third of the time."""
     script = folder / "cc"
-    script.write_text(f'#!/bin/sh\nexec {os.environ.get("CC") or "cc"} "$@" -O0 -g0\n')
+    script.write_text(f'#!/bin/sh\nexec {os.environ.get("CC") or "cc"} "$@" -O0\n')
     script.chmod(0o755)
     return str(script)
 
@@ -93,8 +93,11 @@ def copy_cmark(to: Path) -> Path:
     return to
 
 
-def serve_another(folder: Path) -> Path:
-    """A folder for pip to fetch from: a sound source distribution of the right name, but another one."""
+def serve_another(folder: Path, ran: Path) -> None:
+    """A folder for pip to fetch from: a sound source distribution of the right name, but another one.
+
+    ran: a file that its code makes when any of it runs.
+    """
     backend = """
 import pathlib
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
@@ -108,7 +111,7 @@ def build_sdist(folder, config_settings=None): ...
     files = {
         "PKG-INFO": "Metadata-Version: 2.1\nName: cmarkgfm\nVersion: 2025.10.22\n",
         "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
-        "backend.py": backend,
+        "backend.py": f"open({str(ran)!r}, 'x').close()\n{backend}",
     }
     folder.mkdir()
     with tarfile.open(folder / f"{PACKED}.tar.gz", "w:gz") as archive:
@@ -116,7 +119,6 @@ def build_sdist(folder, config_settings=None): ...
             member = tarfile.TarInfo(f"{PACKED}/{name}")
             member.size = len(text)
             archive.addfile(member, io.BytesIO(text.encode()))
-    return folder
 
 
 # When it cannot go on.
@@ -129,11 +131,16 @@ def test_no_network(sources: Path) -> None:
     assert not (sources / "csrc/vendor/cmark").exists()
 
 
-def test_wrong_hash(sources: Path, tmp_path: Path) -> None:
-    index = serve_another(tmp_path / "index")
+@pytest.mark.parametrize("served", ["another archive", "no archive"])
+def test_wrong_hash(sources: Path, tmp_path: Path, served: str) -> None:
+    index, ran = tmp_path / "index", tmp_path / "ran"
+    serve_another(index, ran)
+    if served == "no archive":
+        (index / f"{PACKED}.tar.gz").write_bytes(b"<html>Please log in</html>")
     wrong, remedy = complaint(sources, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(index))
     assert re.fullmatch(rf"{PACKED}\.tar\.gz has the SHA-256 [0-9a-f]{{64}}, expected {SHA256}\.", wrong)
     assert "do not use it" in remedy and "DJUST_STREAM_CMARK" in remedy
+    assert not ran.exists(), "code that nobody has checked has run"
     assert not (sources / "csrc/vendor/cmark").exists()
 
 
@@ -213,7 +220,7 @@ def test_source_distribution_is_all_a_build_needs(sdist: Path) -> None:
     assert (cmark / "generated/unix/config.h").is_file()
     assert (cmark / "SHA256").read_text() == SHA256
     assert package_files(sdist) == package_files(ROOT)
-    for part in ("csrc/core", "csrc/py"):
+    for part in ("csrc/core", "csrc/py", "tools"):
         assert sorted(os.listdir(sdist / part)) == sorted(os.listdir(ROOT / part))
 
 
@@ -223,7 +230,9 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path, tmp_path: Path) -
         [extension] = [name for name in names if name.endswith(".so")]
         assert re.fullmatch(r"djust_stream/_core\.[\w-]+\.so", extension)
         assert names - {extension} == package_files(ROOT)
-        assert exported(Path(archive.extract(extension, tmp_path))) == ["PyInit__core"]
+        module = Path(archive.extract(extension, tmp_path))
+        assert exported(module) == ["PyInit__core"]
+        assert b"csrc/vendor" not in module.read_bytes(), "the folders of the machine that built it are in it"
         [metadata] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         fields = Parser().parsestr(archive.read(metadata).decode())
     assert fields["Name"] == "djust-stream"
