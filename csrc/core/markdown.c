@@ -286,8 +286,14 @@ djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_
                     .parser = parser,
                     .map = parser->refmap,
                     .raw = options->mode == DJS_RAW};
-    if (partial) r.tail = djs_tail_try(parser, line, rest, r.raw);
-    else if (rest) djs_spine_feed(parser, line, rest);
+    /* What the unfinished line or paragraph would define is not certain: only the tail may use it. */
+    djs_refmap uncertain = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)parser->refmap};
+    if (partial) {
+        r.tail_map = parser->refmap = &uncertain.base;
+        r.tail = djs_tail_try(parser, line, rest, r.raw);
+    } else if (rest) {
+        djs_spine_feed(parser, line, rest);
+    }
     djs_cmark_close_all(parser);
     cmark_node *root = parser->root;
     for (cmark_node *child = root->first_child; child; child = child->next) djs_render_block(&r, child);

@@ -228,10 +228,10 @@ size_t djs_render_told(const djs_render *r, const cmark_node *paragraph) {
 }
 
 /* Parses and renders; returns where the part that is not firm begins. */
-static size_t inlines(djs_render *r, djs_inlines *in) {
+static size_t inlines(djs_render *r, djs_inlines *in, cmark_map *map) {
     /* The inline nodes hang on leaves of their own, in scratch memory: the live one stays as it is. */
     cmark_node *firm = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem), *rest = firm;
-    djs_cmark_inlines(r->parser, firm, in, r->map);
+    djs_cmark_inlines(r->parser, firm, in, map);
     if (in->last) {
         rest = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem);
         rest->first_child = in->last->next;
@@ -255,13 +255,13 @@ static size_t inlines(djs_render *r, djs_inlines *in) {
 size_t djs_render_split(djs_render *r, djs_inlines *in) {
     djs_buf_clear(r->out);
     r->mark = 0;
-    return inlines(r, in);
+    return inlines(r, in, r->map);
 }
 
 void djs_render_inlines(djs_render *r, cmark_node *node) {
     djs_inlines in = {
         .text = node->content.ptr, .n = djs_render_told(r, node), .unfinished = node == r->tail && !r->raw};
-    size_t split = inlines(r, &in);
+    size_t split = inlines(r, &in, node == r->tail && r->tail_map ? r->tail_map : r->map);
     if (node == r->tail) {
         r->tail_inlines = in;
         r->tail_firm = split;

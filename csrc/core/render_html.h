@@ -31,6 +31,7 @@ struct djs_render {
     const djs_render_options *options;
     cmark_parser *parser; /* for inlines; its memory is scratch */
     cmark_map *map;
+    cmark_map *tail_map;            /* for the tail, when it knows more than what is certain; or NULL */
     const cmark_node *tail;         /* the leaf that is still growing, or NULL */
     size_t tail_start, tail_inside; /* where its start tag began, and ended; written by djs_render_block */
     djs_inlines tail_inlines;       /* how it was parsed */

@@ -104,6 +104,31 @@ static void bytes_that_are_no_text(void) {
     free(nuls);
 }
 
+/* What is filled is what the edits would have made: a definition that is not certain links nothing yet, and
+ * here it never will. */
+static void a_definition_that_is_none(void) {
+    const djs_markdown_options options[] = {{.max_bytes = 100}, {.max_bytes = 100, .fill = true}};
+    const char *const pieces[] = {"[x]\n\na *b", "\n\n[x]: /u", " w"};
+    const char *const pages[] = {"<p>[x]</p><p>a <em>b</em></p>", "<p>[x]</p><p>a *b</p>",
+                                 "<p>[x]</p><p>a *b</p><p>[x]: /u w</p>"};
+    for (size_t mode = 0; mode < 2; mode++) {
+        djs_markdown *md = djs_markdown_new(options + mode);
+        dom d = {0};
+        for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+            const djs_edits *edits;
+            djs_buf html = {0};
+            CHECK(djs_markdown_feed(md, U(pieces[i]), strlen(pieces[i])) == DJS_OK);
+            CHECK((i < 2 ? djs_markdown_frame : djs_markdown_finish)(md, &edits) == DJS_OK);
+            dom_apply(&d, edits);
+            dom_html(&d, &html);
+            CHECK(holds_text(&html, pages[i]) && !d.broken);
+            djs_buf_free(&html);
+        }
+        dom_free(&d);
+        djs_markdown_free(md);
+    }
+}
+
 /* A CR at the end of a piece and the LF that follows are one line end. */
 static void a_line_end_that_was_cut(void) {
     const djs_edits *edits;
@@ -208,6 +233,7 @@ RUN {
     djs_cmark_setup();
     any_cut_ends_as_the_whole();
     bytes_that_are_no_text();
+    a_definition_that_is_none();
     a_line_end_that_was_cut();
     after_the_end();
     the_limit();
