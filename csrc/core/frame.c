@@ -122,10 +122,10 @@ static void number(djs_buf *out, uint32_t value) {
 }
 
 static void path(djs_buf *out, const djs_batch *b, const djs_entry *e) {
-    const uint8_t *steps = b->bytes.ptr + e->at - e->depth * sizeof(uint32_t);
+    size_t at = e->at - e->depth * sizeof(uint32_t);
     djs_buf_lit(out, ",[");
     for (uint32_t i = 0, step; i < e->depth; i++) {
-        memcpy(&step, steps + i * sizeof step, sizeof step); /* bytes are not aligned */
+        memcpy(&step, b->bytes.ptr + at + i * sizeof step, sizeof step); /* bytes are not aligned */
         if (i) comma(out);
         djs_buf_uint(out, step);
     }
