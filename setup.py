@@ -128,12 +128,8 @@ class BuildCore(build_ext):
     """Compiles the vendored files without warnings of theirs, ours with all of them."""
 
     def build_extensions(self) -> None:
+        self.check_compiler()
         tree = cmark_tree()
-        compiler = getattr(self.compiler, "compiler", ["cc"])[0]
-        if self.compiler.compiler_type == "unix" and not shutil.which(compiler):
-            raise BuildError(
-                f"there is no C compiler ({compiler}).", "install one: apt-get install gcc libc6-dev"
-            )
         flags = ["-std=c11", "-O2", "-fvisibility=hidden", "-DNDEBUG"]
         # CPython's own flags have -g, which makes three times the size and names this machine's folders.
         flags.append("-g0")
@@ -163,6 +159,28 @@ class BuildCore(build_ext):
             extension.extra_link_args = link
             extension.extra_objects = objects
         super().build_extensions()
+        if not self.inplace:  # its licence asks for its notice in what is distributed
+            notice = Path(self.build_lib) / "djust_stream" / "COPYING.cmark-gfm"
+            notice.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(tree / "third_party/cmark/COPYING", notice)
+
+    def check_compiler(self) -> None:
+        """Is there a compiler, with the headers of the C library? Before anything is fetched."""
+        command = getattr(self.compiler, "compiler", ["cc"])
+        with tempfile.TemporaryDirectory() as folder:
+            probe = Path(folder) / "probe.c"
+            probe.write_text("#include <stdlib.h>\n")
+            try:
+                done = subprocess.run([*command, "-c", str(probe), "-o", f"{folder}/probe.o"],
+                                      capture_output=True, text=True, check=False)  # fmt: skip
+                problem = "" if done.returncode == 0 else f" {done.stderr.strip()[-300:] or 'It fails.'}"
+            except OSError as error:
+                problem = f" {error.strerror}."
+        if problem:
+            raise BuildError(
+                f"there is no working C compiler ({command[0]}).{problem}",
+                "install one: apt-get install gcc libc6-dev; or name another in CC",
+            )
 
 
 class Cmark(Command):

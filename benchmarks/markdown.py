@@ -5,7 +5,7 @@
 For documents of one shape each: the time of one render by cmark-gfm (the package cmarkgfm) and by us;
 streaming the document in pieces of so many bytes with a frame after each, as a multiple of cmark-gfm's one
 render; the payload of all edits as a multiple of the final HTML; and what djust does instead, its
-render_markdown of the whole text so far for every piece, as the same multiples (measured at every 50th piece).
+render_markdown of the whole text so far for every piece, as the same multiples (measured at each 50th piece).
 Times are the best of several, in one process; the multiples are what a noisy machine leaves standing.
 """
 
@@ -23,9 +23,20 @@ from djust import render_markdown as djust_render
 
 from djust_stream import MarkdownStream, render_markdown
 
-WORDS = (
-    "every token of the answer reaches its page once, in order, while the reader watches it appear".split()
-)
+WORDS = [
+    "every",
+    "token",
+    "reaches",
+    "its",
+    "page",
+    "once",
+    "in",
+    "order",
+    "while",
+    "the",
+    "reader",
+    "watches",
+]
 EXTENSIONS = ["table", "strikethrough", "autolink", "tasklist"]
 
 

@@ -144,11 +144,13 @@ def test_wrong_hash(sources: Path, tmp_path: Path, served: str) -> None:
     assert not (sources / "csrc/vendor/cmark").exists()
 
 
-@pytest.mark.parametrize("env", [{"CC": "no-such-compiler"}, {"PATH": "no-such-folder"}], ids=str)
+@pytest.mark.parametrize(
+    "env", [{"CC": "no-such-compiler"}, {"CC": "false"}, {"PATH": "no-such-folder"}], ids=str
+)
 def test_no_compiler(sources: Path, tmp_path: Path, env: dict[str, str]) -> None:
     tree = copy_cmark(tmp_path / "cmark")
     wrong, remedy = complaint(sources, DJUST_STREAM_CMARK=str(tree), **env)
-    assert wrong.startswith("there is no C compiler (")
+    assert wrong.startswith("there is no working C compiler (")
     assert env.get("CC", "(") in wrong
     assert "apt-get install gcc libc6-dev" in remedy
 
@@ -229,7 +231,9 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path, tmp_path: Path) -
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
         [extension] = [name for name in names if name.endswith(".so")]
         assert re.fullmatch(r"djust_stream/_core\.[\w-]+\.so", extension)
-        assert names - {extension} == package_files(ROOT)
+        notice = "djust_stream/COPYING.cmark-gfm"
+        assert names - {extension, notice} == package_files(ROOT)
+        assert b"Redistribution" in archive.read(notice)
         module = Path(archive.extract(extension, tmp_path))
         assert exported(module) == ["PyInit__core"]
         assert b"csrc/vendor" not in module.read_bytes(), "the folders of the machine that built it are in it"
