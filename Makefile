@@ -37,7 +37,7 @@ c tsan fuzz: | $(DONE).tools
 	$(MAKE) --no-print-directory -C tests/c $(@:c=all)
 
 # The extension goes with links to the package into a folder of its own: the one in use stays as it is.
-asan: $(DONE).test $(DONE).core
+asan: | $(DONE).test
 	@mkdir -p build/asan/djust_stream
 	@ln -sf $(filter-out %.so,$(abspath $(wildcard djust_stream/*))) build/asan/djust_stream/
 	DJS_SANITIZE=1 $(BIN)/python setup.py --quiet build_ext --build-lib build/asan --build-temp build/asan/temp
