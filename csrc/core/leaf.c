@@ -1,4 +1,4 @@
-/* The paragraph that grows.
+/* The text that grows.
  *
  * The law: the page shows what rendering the whole paragraph as unfinished
  * would show. What is firm cannot be changed by any text that follows, but by
@@ -27,7 +27,7 @@ djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n) {
 
 /* The text that can be shown: not a line that may be the header of a table. */
 static size_t told(const djs_leaf *leaf) {
-    size_t n = leaf->text.len, start = djs_header_told(leaf->text.ptr, n), line = start;
+    size_t n = leaf->text.len, start = leaf->paragraph ? djs_header_told(leaf->text.ptr, n) : n, line = start;
     if (start == n) return n;
     while (line && leaf->text.ptr[line - 1] != '\n') line--;
     return line || leaf->taken == n ? start : n; /* a line that began before the text is none */

@@ -1,8 +1,9 @@
-/* The paragraph that grows: only its end is parsed again.
+/* The text that grows: only its end is parsed again.
  *
- * A paragraph is text for as long as it is open, so when the unfinished line
- * is known to belong to it, more of that line does, too, and no block parser
- * needs to look. And within it, at the start of a word where no bracket,
+ * A paragraph is text for as long as it is open, a heading to the end of its
+ * line, a table's cell to the next "|". So when the unfinished line is known to
+ * belong to it, more of that line does, too, and no block parser needs to look.
+ * And within it, at the start of a word where no bracket,
  * delimiter, backtick or tag is open, everything before is firm: inlines are
  * parsed from the last such place on.
  *
@@ -15,6 +16,8 @@
 
 typedef struct {
     bool on;
+    bool paragraph;         /* or a heading, or a cell */
+    const char *stop;       /* bytes that may end it within its line */
     const cmark_node *node; /* the live paragraph; NULL while only the unfinished line makes it */
     size_t start;           /* in djs_page.tail: where its start tag begins */
     size_t firm;            /* in djs_page.tail: where the HTML of what is firm ends */

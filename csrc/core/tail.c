@@ -140,6 +140,7 @@ static void show_leaf(djs_spine *s) {
     r.out = &s->spare;
     djs_leaf_show(&s->leaf, &r, s->page, s->edits);
     djs_spine_check(&s->spare);
+    djs_spine_check(&s->page->tail);
 }
 
 static void add_to_leaf(djs_spine *s, const uint8_t *text, size_t n) {
@@ -176,26 +177,53 @@ static bool keep_leaf(djs_spine *s) {
     return true;
 }
 
-/* The page was just turned, and its tail ends in this paragraph. */
-static void begin_leaf(djs_spine *s, const djs_render *r, const cmark_node *paragraph, const cmark_node *node,
-                       size_t settled, size_t line) {
+/* Is the content the end of the line, but for spaces? */
+static bool ends_line(const cmark_strbuf *content, const uint8_t *line, size_t n) {
+    size_t size = (size_t)content->size;
+    if (size && content->ptr[size - 1] == '\n') size--;
+    while (n && (line[n - 1] == ' ' || line[n - 1] == '\t')) n--;
+    return size && size <= n && !memcmp(line + n - size, content->ptr, size);
+}
+
+/* What may end the text of this leaf before its line ends; NULL if the line does not end in it. */
+static const char *stops(const cmark_node *tail, const uint8_t *line, size_t n) {
+    if (tail->type == CMARK_NODE_PARAGRAPH) return "";
+    if (!ends_line(&tail->content, line, n)) return NULL;
+    if (tail->type == CMARK_NODE_HEADING) return "#"; /* closing ones go */
+    if (tail->parent->type != CMARK_NODE_TABLE_ROW || memchr(line, '\\', n)) return NULL;
+    size_t start = 0, pipes = 0;
+    while (start < n && (line[start] == ' ' || line[start] == '\t' || line[start] == '>')) start++;
+    if (start < n && line[start] == '|') start++;
+    for (size_t i = start; i < n; i++) pipes += line[i] == '|';
+    return pipes == (size_t)tail->as.cell_index ? "|\\" : NULL; /* not one cell too many */
+}
+
+/* The page was just turned, and its tail ends in this leaf. line: the unfinished one, if it belongs to it. */
+static void begin_leaf(djs_spine *s, const djs_render *r, const cmark_node *tail, const cmark_node *node,
+                       size_t settled, const uint8_t *line, size_t n) {
     djs_leaf *leaf = &s->leaf;
     const djs_inlines *in = &r->tail_inlines;
+    const char *stop = stops(tail, line, n);
     djs_buf text = leaf->text;
-    size_t size = (size_t)paragraph->content.size, context = 0;
-    if (size && paragraph->content.ptr[size - 1] == '\n') size--;
+    size_t size = (size_t)tail->content.size, context = 0;
+    if (!stop) return;
+    if (size && tail->content.ptr[size - 1] == '\n') size--;
     if (in->firm) { /* one character before what is not firm */
         do context++;
-        while (context < in->firm && (paragraph->content.ptr[in->firm - context] & 0xC0) == 0x80);
+        while (context < in->firm && (tail->content.ptr[in->firm - context] & 0xC0) == 0x80);
     }
     djs_buf_clear(&text);
-    *leaf = (djs_leaf){.on = true, .node = node, .text = text, .context = context, .line = line};
+    *leaf = (djs_leaf){.on = true, .stop = stop, .node = node, .text = text, .context = context, .line = n};
+    leaf->paragraph = tail->type == CMARK_NODE_PARAGRAPH;
     leaf->start = r->tail_start - settled;
     leaf->firm = r->tail_firm - settled;
     leaf->depth = s->page->depth + djs_page_depth(s->page, 0, leaf->firm);
     leaf->taken = in->firm - context;
-    add_to_leaf(s, paragraph->content.ptr + leaf->taken, size - leaf->taken);
+    add_to_leaf(s, tail->content.ptr + leaf->taken, size - leaf->taken);
     leaf->parsed = leaf->text.len;
+    if (leaf->paragraph) return;
+    while (n && (line[n - 1] == ' ' || line[n - 1] == '\t')) n--; /* cmark has taken them from the content */
+    add_to_leaf(s, line + n, leaf->line - n);
 }
 
 /* The live node that was copied, if it was the open leaf. */
@@ -276,8 +304,9 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     const cmark_node *growing = NULL;
     if (s->growing) growing = copies[djs_level_count(s) - 1]->last_child;
     while (growing && growing->user_data != &on_page) growing = growing->prev;
-    bool text = tail && tail->type == CMARK_NODE_PARAGRAPH && !s->raw &&
-                !djs_cmark_may_define(&djs_scratch, tail->content.ptr, (size_t)tail->content.size);
+    bool text = tail && !s->raw && djs_cmark_has_inlines(tail) &&
+                (tail->type != CMARK_NODE_PARAGRAPH ||
+                 !djs_cmark_may_define(&djs_scratch, tail->content.ptr, (size_t)tail->content.size));
     djs_cmark_close_all(&parser);
     for (size_t i = 1; i < djs_level_count(s) && i <= DJS_MAX_NESTING; i++)
         if (djs_is_list(copies[i]) && copies[i]->as.list.tight != djs_levels(s)[i].tight) {
@@ -288,9 +317,10 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     djs_render r = render_tail(s, &parser, copies, tail, growing);
     djs_spine_check(&s->html);
     djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
+    djs_spine_check(&s->page->tail);
     if (tail && tail == growing && partial && !s->raw) s->raw_line = n;
-    if (text && r.tail_inlines.text && r.mark > r.tail_inside)
-        begin_leaf(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, partial ? n : 0);
+    if (text && r.tail_inlines.text && r.mark > r.tail_inside && r.mark >= r.tail_firm)
+        begin_leaf(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, line, partial ? n : 0);
     djs_buf_clear(&s->html);
     s->mark = 0;
 }
@@ -304,6 +334,7 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     }
     if (show_fence(s, line, n)) return;
     if (leaf->on && lines) leaf->on = keep_leaf(s);
+    for (size_t i = leaf->line; leaf->on && leaf->line && i < n; i++) leaf->on = !strchr(leaf->stop, line[i]);
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
         add_to_leaf(s, line + leaf->line, n - leaf->line);
         leaf->line = n;
