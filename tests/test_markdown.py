@@ -142,6 +142,8 @@ def test_edits_are_small() -> None:
             "see https://x.y/z.",
             '<p>see <a href="https://x.y/z" rel="nofollow noopener noreferrer">https://x.y/z</a></p>',
         ),
+        ("mail me@x", "<p>mail me</p>"),
+        ("mail me@x or", "<p>mail me@x or</p>"),
         ("| a | b |", ""),
         ("| a | b |\n|--", ""),
         ("[x]: /u", ""),

@@ -199,7 +199,10 @@ static size_t hold(const uint8_t *text, size_t n) {
     if (at == n) return 0;
     if (djs_link_begun(text + at, n - at)) return n - at;
     bool link = begins(text + at, n - at, "http") || begins(text + at, n - at, "www.");
-    return link && kind[c] & ENDS_LINK;
+    if (link) return kind[c] & ENDS_LINK ? 1 : 0;
+    /* An address becomes a link when its domain has a dot: what follows the "@" waits for the word's end. */
+    const uint8_t *sign = memchr(text + at, '@', n - at);
+    return sign && sign > text + at && cmark_isalnum(sign[-1]) ? n - (size_t)(sign - text) : 0;
 }
 
 size_t djs_text_told(const uint8_t *text, size_t n) {
