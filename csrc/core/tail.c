@@ -16,6 +16,7 @@
 #include "tail.h"
 #include "complete.h"
 #include <cmark_ctype.h>
+#include <inlines.h>
 
 static char on_page; /* its address marks copies of what the page already has */
 
@@ -50,18 +51,39 @@ static cmark_node *copy_closed(const cmark_node *node) {
     return copy;
 }
 
-static void copy_content(const djs_spine *s, cmark_node *copy, const cmark_node *node) {
-    if (s->leaf.on && node == s->leaf.node)
+/* How much of the open paragraph is definitions that no later line can change:
+ * each is followed by a line that begins another one. They show nothing, and
+ * a long list of them is not parsed again for each frame. */
+static size_t certain_definitions(djs_spine *s, const cmark_node *node) {
+    const cmark_strbuf *content = &node->content;
+    djs_refmap none = {.base = {.mem = &djs_scratch}};
+    if (s->defs_line != node->start_line) s->defs = 0;
+    s->defs_line = node->start_line;
+    for (;;) {
+        cmark_chunk rest = {content->ptr + s->defs, content->size - (bufsize_t)s->defs, 0};
+        bufsize_t n = rest.len && rest.data[0] == '[' && !s->raw
+                          ? cmark_parse_reference_inline(&djs_scratch, &rest, &none.base)
+                          : 0;
+        if (!n || n >= rest.len || rest.data[n] != '[') return s->defs;
+        s->defs += (size_t)n;
+    }
+}
+
+static void copy_content(djs_spine *s, cmark_node *copy, const cmark_node *node) {
+    if (s->leaf.on && node == s->leaf.node) {
         cmark_strbuf_putc(&copy->content, 'x'); /* for all that is known of it */
-    else if (node->type == CMARK_NODE_PARAGRAPH ||
-             (node->type == CMARK_NODE_CODE_BLOCK && !node->as.code.fenced))
+    } else if (node->type == CMARK_NODE_PARAGRAPH) {
+        bufsize_t from = (bufsize_t)certain_definitions(s, node);
+        cmark_strbuf_put(&copy->content, node->content.ptr + from, node->content.size - from);
+    } else if (node->type == CMARK_NODE_CODE_BLOCK && !node->as.code.fenced) {
         cmark_strbuf_put(&copy->content, node->content.ptr, node->content.size);
-    else if (node->type == CMARK_NODE_CODE_BLOCK)
+    } else if (node->type == CMARK_NODE_CODE_BLOCK) {
         cmark_strbuf_putc(&copy->content, '\n'); /* the info line that finishing expects */
+    }
 }
 
 /* The copy of the spine; copies[i] is that of level i. */
-static cmark_parser copy_spine(const djs_spine *s, djs_refmap *map, cmark_node **copies) {
+static cmark_parser copy_spine(djs_spine *s, djs_refmap *map, cmark_node **copies) {
     cmark_parser parser = djs_spine_scratch(s);
     cmark_node *node = s->live->root, *copy = copy_node(node, true);
     parser.root = parser.current = copies[0] = copy;
@@ -304,7 +326,8 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     const cmark_node *growing = NULL;
     if (s->growing) growing = copies[djs_level_count(s) - 1]->last_child;
     while (growing && growing->user_data != &on_page) growing = growing->prev;
-    bool text = tail && !s->raw && djs_cmark_has_inlines(tail) &&
+    bool whole = tail != before || tail->start_line != s->defs_line || !s->defs;
+    bool text = tail && whole && !s->raw && djs_cmark_has_inlines(tail) &&
                 (tail->type != CMARK_NODE_PARAGRAPH ||
                  !djs_cmark_may_define(&djs_scratch, tail->content.ptr, (size_t)tail->content.size));
     djs_cmark_close_all(&parser);
