@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .consumer import StreamConsumer as StreamConsumer
+    from .fragment import Fragment as Fragment
+    from .fragment import escape as escape
+    from .fragment import html as html
     from .markdown import MarkdownStream as MarkdownStream
     from .markdown import render_markdown as render_markdown
     from .mixin import StreamingMixin as StreamingMixin
@@ -27,15 +30,21 @@ _HOME = {
     "StreamClosedError": "stream",
     "MarkdownStream": "markdown",
     "render_markdown": "markdown",
+    "Fragment": "fragment",
+    "escape": "fragment",
+    "html": "fragment",
 }
 
 __version__ = "0.1.0"
 __all__ = [
+    "Fragment",
     "MarkdownStream",
     "Stream",
     "StreamClosedError",
     "StreamConsumer",
     "StreamingMixin",
+    "escape",
+    "html",
     "render_markdown",
 ]
 

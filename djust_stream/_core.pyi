@@ -1,6 +1,9 @@
-"""The C core: the op batcher and the streaming Markdown engine."""
+"""The C core: the op batcher, the streaming Markdown engine, HTML fragments."""
 
-from typing import Final, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Any, Final, Literal, TypeAlias
+
+from django.utils.safestring import SafeString
 
 FORM_DJUST: Final[int]
 """The form that djust's stock client applies (tests/spec/wire.md)."""
@@ -110,3 +113,52 @@ def render(
     max_bytes: int = 16777216,
 ) -> str:
     """Markdown to safe HTML, all at once; see djust_stream.render_markdown."""
+
+def escape(value: object, /) -> SafeString:
+    """Text to HTML: & < > " ' become entities, spelled as Django spells them.
+
+    escape("1 < 2")            # 1 &lt; 2
+    escape(escape("1 < 2"))    # 1 &lt; 2
+
+    value: a str; or anything with ``__html__``, which is HTML and stays as it is; or anything else, as
+        ``str(value)``. A lazy string is evaluated.
+    """
+
+class Fragment:
+    """A piece of HTML with holes that no value can leave; compiled once, called with values.
+
+    row = Fragment('<li class="{kind}"><a href="{url}">{text}</a></li>')
+    row(kind="new", url="/a?b&c", text="1 < 2")
+    # <li class="new"><a href="/a?b&amp;c">1 &lt; 2</a></li>
+
+    template: elements that are closed, holes ``{name}`` in text and in quoted attributes; ``{{`` and ``}}``
+        are braces. The same name may come twice.
+    Raises ValueError for a template with a hole where escaping is not enough, with line, column and reason.
+    Law: csrc/core/fragment.c. More: docs/fragments.md.
+    """
+
+    def __new__(cls, template: str, /) -> Fragment: ...
+    def __call__(self, *values: object, **named: object) -> SafeString:
+        """The HTML, with values by name or in the order of the holes.
+
+        A value with ``__html__`` stays HTML in text and is escaped in an attribute; anything else is escaped
+        as ``str(value)``. An address that is not http, https, mailto or relative becomes ``#``, or empty
+        where it is not a link's.
+        Raises TypeError that names the hole that is missing or unknown and those there are; whatever the
+        ``__html__`` or ``__str__`` of a value raises.
+        """
+
+    def join(self, rows: Iterable[dict[str, Any] | tuple[object, ...]], /) -> SafeString:
+        """Many rows in one call: dicts by name, or tuples in the order of the holes.
+
+        Raises TypeError that names the row and what is missing or too much in it.
+        """
+
+    @property
+    def template(self) -> str: ...
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the holes, in the order in which they first appear."""
+
+def cut_fragment(strings: tuple[str, ...], names: tuple[str, ...], /) -> Fragment:
+    """The Fragment of a template string; see djust_stream.html."""

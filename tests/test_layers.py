@@ -24,10 +24,11 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Part -> the parts it may import. A part is a module or a folder at the top of the package; "" is __init__.
 ALLOWED: dict[str, set[str]] = {
-    "": {"consumer", "markdown", "mixin", "stream"},
+    "": {"consumer", "fragment", "markdown", "mixin", "stream"},
     "clock": set(),
     "ops": {"_core"},
     "stream": {"_core", "clock", "ops"},
+    "fragment": {"_core"},
     "markdown": {"_core"},
     "conf": {"stream"},
     "sinks": {"_core", "ops", "stream"},

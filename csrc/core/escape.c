@@ -1,63 +1,323 @@
 /* Text to HTML.
  *
- * The law: for every byte string, the output is what replacing each of the
- * five characters on its own would give; the 16-bytes-at-a-time scan and the
- * scalar one agree on every byte at every offset. Bytes over 0x7f pass.
+ * The law: for every text, the output is what replacing each of the five
+ * characters on its own would give, whatever the width of a character; the
+ * scan of 16 characters at a time and that of one agree on every character at
+ * every offset. Everything over 0x7f passes.
  *
- * Checked by: tests/c/test_escape.c (every byte at every offset, both scans).
+ * Nothing is read behind the text and nothing is written behind the n + growth
+ * characters of the output; in between, a copy may run ahead of itself and be
+ * overwritten.
+ *
+ * Checked by: tests/c/test_escape.c and test_fragment.c (every byte at every
+ * offset, both scans, all widths).
  *
  * SPDX-License-Identifier: MIT */
 #include "escape.h"
 
+/* By character: its entity, and how much longer that is. Of eight bytes, so
+ * that one store writes it. */
+typedef struct {
+    char text[7];
+    uint8_t more;
+} entity;
+
+static const entity entities[64] = {
+    ['&'] = {"&amp;", 4},  ['<'] = {"&lt;", 3},    ['>'] = {"&gt;", 3},
+    ['"'] = {"&quot;", 5}, ['\''] = {"&#x27;", 5},
+};
+
+static inline size_t more_of(uint32_t c, bool markup) {
+    return c < 64 && !(markup && c == '&') ? entities[c].more : 0;
+}
+
+/* ---- 16 characters at a time ----
+ *
+ * block        16 characters as bytes; those over 0xff become some byte that is not special
+ * hits()       STEP bits for each byte, all set where it is special
+ * group_hits() of GROUP characters, the first of those bits only
+ * grow()       adds what its bytes grow by; sum_of() all of that */
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+#define DJS_BLOCKS 1
+#define STEP       1
+#define GROUP      64u
+typedef __m128i block, total;
+
+static inline block load(const void *text, unsigned width, size_t i) {
+    const __m128i *at = (const __m128i *)((const uint8_t *)text + i * width);
+    if (width == 1) return _mm_loadu_si128(at);
+    if (width == 2) return _mm_packus_epi16(_mm_loadu_si128(at), _mm_loadu_si128(at + 1));
+    __m128i low = _mm_packs_epi32(_mm_loadu_si128(at), _mm_loadu_si128(at + 1));
+    __m128i high = _mm_packs_epi32(_mm_loadu_si128(at + 2), _mm_loadu_si128(at + 3));
+    return _mm_packus_epi16(low, high);
+}
+
+/* Eight characters, of which the entity's are the first. */
+static inline void put_entity(void *out, unsigned width, const entity *e) {
+    block v = _mm_loadl_epi64((const __m128i *)(const void *)e), zero = _mm_setzero_si128(), *at = out;
+    if (width == 1) _mm_storel_epi64(at, v);
+    else if (width == 2) _mm_storeu_si128(at, _mm_unpacklo_epi8(v, zero));
+    else {
+        v = _mm_unpacklo_epi8(v, zero);
+        _mm_storeu_si128(at, _mm_unpacklo_epi16(v, zero));
+        _mm_storeu_si128(at + 1, _mm_unpackhi_epi16(v, zero));
+    }
+}
+
+static inline uint64_t hits(block v, bool markup) {
+    /* & ' differ in one bit, < > in another: two compares for each pair. */
+    block one = markup ? v : _mm_or_si128(v, _mm_set1_epi8(1));
+    block amp = _mm_cmpeq_epi8(one, _mm_set1_epi8('\''));
+    block angle = _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('>'));
+    block quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+    return (uint64_t)(unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(amp, angle), quote));
+}
+
+static inline uint64_t group_hits(const void *text, unsigned width, size_t i, bool markup) {
+    return hits(load(text, width, i), markup) | hits(load(text, width, i + 16), markup) << 16 |
+           hits(load(text, width, i + 32), markup) << 32 | hits(load(text, width, i + 48), markup) << 48;
+}
+
+static inline total grow(total t, block v, bool markup) {
+    block quotes =
+        _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\'')));
+    block angle = _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('>'));
+    block sum = _mm_or_si128(_mm_and_si128(quotes, _mm_set1_epi8(5)), _mm_and_si128(angle, _mm_set1_epi8(3)));
+    if (!markup)
+        sum = _mm_or_si128(sum, _mm_and_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('&')), _mm_set1_epi8(4)));
+    return _mm_add_epi64(t, _mm_sad_epu8(sum, _mm_setzero_si128()));
+}
+
+static inline size_t sum_of(total t) {
+    return (size_t)(_mm_cvtsi128_si64(t) + _mm_cvtsi128_si64(_mm_srli_si128(t, 8)));
+}
+
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 #include <arm_neon.h>
+#define DJS_BLOCKS 1
+#define STEP       4
+#define GROUP      16u
+typedef uint8x16_t block;
+typedef uint64x2_t total;
+
+static inline block load(const void *text, unsigned width, size_t i) {
+    const uint8_t *at = (const uint8_t *)text + i * width;
+    if (width == 1) return vld1q_u8(at);
+    uint16x8_t low, high;
+    if (width == 2) {
+        low = vld1q_u16((const uint16_t *)(const void *)at);
+        high = vld1q_u16((const uint16_t *)(const void *)at + 8);
+    } else {
+        const uint32_t *words = (const uint32_t *)(const void *)at;
+        low = vcombine_u16(vqmovn_u32(vld1q_u32(words)), vqmovn_u32(vld1q_u32(words + 4)));
+        high = vcombine_u16(vqmovn_u32(vld1q_u32(words + 8)), vqmovn_u32(vld1q_u32(words + 12)));
+    }
+    return vcombine_u8(vqmovn_u16(low), vqmovn_u16(high));
+}
+
+/* Eight characters, of which the entity's are the first. */
+static inline void put_entity(void *out, unsigned width, const entity *e) {
+    uint8x8_t v = vld1_u8((const uint8_t *)e);
+    if (width == 1) vst1_u8(out, v);
+    else if (width == 2) vst1q_u16(out, vmovl_u8(v));
+    else {
+        vst1q_u32(out, vmovl_u16(vget_low_u16(vmovl_u8(v))));
+        vst1q_u32((uint32_t *)out + 4, vmovl_u16(vget_high_u16(vmovl_u8(v))));
+    }
+}
+
+static inline uint64_t hits(block v, bool markup) {
+    block amp = vceqq_u8(markup ? v : vorrq_u8(v, vdupq_n_u8(1)), vdupq_n_u8('\''));
+    block angle = vceqq_u8(vorrq_u8(v, vdupq_n_u8(2)), vdupq_n_u8('>'));
+    block hit = vorrq_u8(vorrq_u8(amp, angle), vceqq_u8(v, vdupq_n_u8('"')));
+    return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(hit), 4)), 0);
+}
+
+static inline uint64_t group_hits(const void *text, unsigned width, size_t i, bool markup) {
+    return hits(load(text, width, i), markup) & 0x1111111111111111u;
+}
+
+static inline total grow(total t, block v, bool markup) {
+    block quotes = vorrq_u8(vceqq_u8(v, vdupq_n_u8('"')), vceqq_u8(v, vdupq_n_u8('\'')));
+    block angle = vceqq_u8(vorrq_u8(v, vdupq_n_u8(2)), vdupq_n_u8('>'));
+    block sum = vorrq_u8(vandq_u8(quotes, vdupq_n_u8(5)), vandq_u8(angle, vdupq_n_u8(3)));
+    if (!markup) sum = vorrq_u8(sum, vandq_u8(vceqq_u8(v, vdupq_n_u8('&')), vdupq_n_u8(4)));
+    return vpadalq_u32(t, vpaddlq_u16(vpaddlq_u8(sum)));
+}
+
+static inline size_t sum_of(total t) { return vaddvq_u64(t); }
 #endif
 
-static const uint8_t special[256] = {['&'] = 1, ['<'] = 1, ['>'] = 1, ['"'] = 1, ['\''] = 1};
+#ifdef DJS_BLOCKS
+/* The last n < 16 characters, and zeros; of wider ones there are none. */
+static inline block load_rest(const uint8_t *text, size_t n) {
+    uint64_t halves[2] = {0, 0};
+    uint32_t a, b;
+    if (n >= 8) {
+        memcpy(halves, text, 8);
+        memcpy(halves + 1, text + n - 8, 8);
+        halves[1] = n == 8 ? 0 : halves[1] >> 8 * (16 - n); /* what the first half has already */
+    } else if (n >= 4) {
+        memcpy(&a, text, 4);
+        memcpy(&b, text + n - 4, 4);
+        halves[0] = a | (uint64_t)b << 8 * (n - 4);
+    } else if (n) {
+        halves[0] = text[0] | (uint64_t)text[n / 2] << 8 * (n / 2) | (uint64_t)text[n - 1] << 8 * (n - 1);
+    }
+    return load(halves, 1, 0);
+}
+#endif
 
-static size_t clean_scalar(const uint8_t *text, size_t i, size_t n) {
-    while (i < n && !special[text[i]]) i++;
+/* ---- for one width; the callers below give it as a constant ---- */
+
+/* Where from i on the next special character is, or n. */
+static inline __attribute__((always_inline)) size_t next(const void *text, size_t i, size_t n, unsigned width,
+                                                         bool markup) {
+#ifdef DJS_BLOCKS
+    for (; n - i >= 16; i += 16) {
+        uint64_t mask = hits(load(text, width, i), markup);
+        if (mask) return i + (size_t)__builtin_ctzll(mask) / STEP;
+    }
+#endif
+#ifdef DJS_BLOCKS
+    if (width == 1) {
+        uint64_t mask = hits(load_rest((const uint8_t *)text + i, n - i), markup);
+        return mask ? i + (size_t)__builtin_ctzll(mask) / STEP : n;
+    }
+#endif
+    while (i < n && !more_of(djs_character(text, width, i), markup)) i++;
     return i;
 }
 
-size_t djs_escape_clean(const uint8_t *text, size_t n) {
-    size_t i = 0;
-#if defined(__SSE2__)
-    for (; i + 16 <= n; i += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(text + i));
-        /* & ' differ in one bit, < > in another: two compares for each pair. */
-        __m128i amp = _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(1)), _mm_set1_epi8('\''));
-        __m128i angle = _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('>'));
-        __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
-        int mask = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(amp, angle), quote));
-        if (mask) return i + (size_t)__builtin_ctz((unsigned)mask);
-    }
-#elif defined(__ARM_NEON) && defined(__aarch64__)
-    for (; i + 16 <= n; i += 16) {
-        uint8x16_t v = vld1q_u8(text + i);
-        uint8x16_t amp = vceqq_u8(vorrq_u8(v, vdupq_n_u8(1)), vdupq_n_u8('\''));
-        uint8x16_t angle = vceqq_u8(vorrq_u8(v, vdupq_n_u8(2)), vdupq_n_u8('>'));
-        uint8x16_t hit = vorrq_u8(vorrq_u8(amp, angle), vceqq_u8(v, vdupq_n_u8('"')));
-        if (vmaxvq_u8(hit)) break; /* the scalar scan finds which */
+static inline __attribute__((always_inline)) size_t growth_of(const void *text, size_t n, unsigned width,
+                                                              bool markup) {
+    size_t more = 0, i = 0;
+#ifdef DJS_BLOCKS
+    total t = {0};
+#ifdef __AVX2__
+    for (; width == 1 && n - i >= 32; i += 32) { /* over clean text, twice as fast */
+        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)((const uint8_t *)text + i));
+        __m256i amp = _mm256_cmpeq_epi8(_mm256_or_si256(v, _mm256_set1_epi8(1)), _mm256_set1_epi8('\''));
+        __m256i angle = _mm256_cmpeq_epi8(_mm256_or_si256(v, _mm256_set1_epi8(2)), _mm256_set1_epi8('>'));
+        __m256i quote = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('"'));
+        if (!_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(amp, angle), quote))) continue;
+        t = grow(grow(t, load(text, 1, i), markup), load(text, 1, i + 16), markup);
     }
 #endif
-    return clean_scalar(text, i, n);
+    for (; n - i >= 16; i += 16) t = grow(t, load(text, width, i), markup);
+    if (width == 1) {
+        t = grow(t, load_rest((const uint8_t *)text + i, n - i), markup);
+        i = n;
+    }
+    more = sum_of(t);
+#endif
+    for (; i < n; i++) more += more_of(djs_character(text, width, i), markup);
+    return more;
 }
+
+static inline __attribute__((always_inline)) void put(void *out, unsigned width, size_t i, uint32_t c) {
+    if (width == 1) ((uint8_t *)out)[i] = (uint8_t)c;
+    else if (width == 2) ((uint16_t *)out)[i] = (uint16_t)c;
+    else ((uint32_t *)out)[i] = c;
+}
+
+static inline __attribute__((always_inline)) void
+copy(void *out, unsigned out_width, size_t o, const void *text, unsigned width, size_t from, size_t n) {
+    if (out_width == width)
+        memcpy((uint8_t *)out + o * width, (const uint8_t *)text + from * width, n * width);
+    else
+        for (size_t i = 0; i < n; i++) put(out, out_width, o + i, djs_character(text, width, from + i));
+}
+
+#ifdef DJS_BLOCKS
+/* As write(), of characters as wide as the output's, as long as there is room to run ahead; *from and *to
+ * say how far it came. A run of clean characters is copied in whole blocks, too far; what follows is
+ * written over that. So a group becomes GROUP * 6 characters at most, and a block that ran ahead. */
+static inline __attribute__((always_inline)) void write_groups(void *out, const void *text, size_t n,
+                                                               unsigned width, bool markup, size_t end,
+                                                               size_t *from, size_t *to) {
+    const size_t block_n = 16 * width;
+    size_t i = *from, o = *to;
+    for (; n - i >= GROUP + 16 && end - o >= GROUP * 6 + 16; i += GROUP) {
+        uint64_t mask = group_hits(text, width, i, markup);
+        const uint8_t *in = (const uint8_t *)text + i * width;
+        size_t done = 0;
+        for (;;) {
+            size_t at = mask ? (size_t)__builtin_ctzll(mask) / STEP : GROUP;
+            uint8_t *to_bytes = (uint8_t *)out + o * width;
+            memcpy(to_bytes, in + done * width, block_n);
+            for (size_t k = 16; k < at - done; k += 16)
+                memcpy(to_bytes + k * width, in + (done + k) * width, block_n);
+            o += at - done;
+            if (!mask) break;
+            const entity *e = &entities[djs_character(in, width, at)];
+            put_entity((uint8_t *)out + o * width, width, e);
+            o += 1u + e->more;
+            done = at + 1;
+            mask &= mask - 1;
+        }
+    }
+    *from = i;
+    *to = o;
+}
+#endif
+
+static inline __attribute__((always_inline)) void write(void *out, unsigned out_width, const void *text,
+                                                        size_t n, unsigned width, bool markup, size_t more) {
+    size_t i = 0, o = 0;
+    (void)more;
+#ifdef DJS_BLOCKS
+    if (out_width == width) write_groups(out, text, n, width, markup, n + more, &i, &o);
+#endif
+    for (;;) {
+        size_t at = next(text, i, n, width, markup);
+        copy(out, out_width, o, text, width, i, at - i);
+        if (at == n) return;
+        const entity *e = &entities[djs_character(text, width, at)];
+        o += at - i;
+        copy(out, out_width, o, e->text, 1, 0, 1u + e->more);
+        o += 1u + e->more;
+        i = at + 1;
+    }
+}
+
+/* ---- for all widths ---- */
+
+size_t djs_escape_growth(const void *text, size_t n, unsigned width, bool markup) {
+    if (width == 1) return markup ? growth_of(text, n, 1, true) : growth_of(text, n, 1, false);
+    if (width == 2) return growth_of(text, n, 2, markup);
+    return growth_of(text, n, 4, markup);
+}
+
+void djs_escape_write(void *out, unsigned out_width, const void *text, size_t n, unsigned width, bool markup,
+                      size_t more) {
+    if (out_width == 1 && !more) memcpy(out, text, n);
+    else if (out_width == 1) write(out, 1, text, n, 1, markup, more);
+    else if (!more && out_width == width) memcpy(out, text, n * width);
+    else if (!more && width == 1 && out_width == 2) copy(out, 2, 0, text, 1, 0, n);
+    else if (!more && width == 1) copy(out, 4, 0, text, 1, 0, n);
+    else if (!more) copy(out, 4, 0, text, 2, 0, n);
+    else if (out_width == 2 && width == 1) write(out, 2, text, n, 1, markup, more);
+    else if (out_width == 2) write(out, 2, text, n, 2, markup, more);
+    else if (width == 1) write(out, 4, text, n, 1, markup, more);
+    else if (width == 2) write(out, 4, text, n, 2, markup, more);
+    else write(out, 4, text, n, 4, markup, more);
+}
+
+size_t djs_escape_clean(const uint8_t *text, size_t n) { return next(text, 0, n, 1, false); }
 
 void djs_escape(djs_buf *out, const uint8_t *text, size_t n) {
     while (n) {
         size_t clean = djs_escape_clean(text, n);
         djs_buf_put(out, text, clean);
         if (clean == n) return;
-        switch (text[clean]) {
-        case '&': djs_buf_lit(out, "&amp;"); break;
-        case '<': djs_buf_lit(out, "&lt;"); break;
-        case '>': djs_buf_lit(out, "&gt;"); break;
-        case '"': djs_buf_lit(out, "&quot;"); break;
-        default: djs_buf_lit(out, "&#x27;"); break;
-        }
+        const entity *e = &entities[text[clean]];
+        djs_buf_put(out, e->text, 1u + e->more);
         text += clean + 1;
         n -= clean + 1;
     }

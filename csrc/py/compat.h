@@ -19,4 +19,94 @@ typedef char djs_mutex;
 #define djs_unlock(m) ((void)(m))
 #endif
 
+/* 1 and *value, which the caller owns; 0 and NULL when there is none; -1 and an exception. */
+static inline int djs_optional_attr(PyObject *object, PyObject *name, PyObject **value) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyObject_GetOptionalAttr(object, name, value);
+#else
+    *value = PyObject_GetAttr(object, name);
+    if (*value) return 1;
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return -1;
+    PyErr_Clear();
+    return 0;
+#endif
+}
+
+static inline int djs_dict_get(PyObject *dict, PyObject *key, PyObject **value) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyDict_GetItemRef(dict, key, value);
+#else
+    *value = PyDict_GetItemWithError(dict, key);
+    Py_XINCREF(*value);
+    return *value ? 1 : PyErr_Occurred() ? -1 : 0;
+#endif
+}
+
+/* Until 3.11 a str may be without its final form; -1 when there is no memory to make it. */
+static inline int djs_unicode_ready(PyObject *str) {
+#if PY_VERSION_HEX >= 0x030C0000
+    (void)str;
+    return 0;
+#else
+    return PyUnicode_READY(str);
+#endif
+}
+
+/* A subtype of str is made by copying a str: twice the memory, once too often. Where the layout is known,
+ * its text can be written where it stays. It is that of unicode_subtype_new() in CPython. */
+#if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED) && !defined(PYPY_VERSION)
+#define DJS_STR_LAYOUT 1
+#endif
+
+/* Does the type add nothing to str, so that djs_str_subtype_new may make it? */
+static inline int djs_is_plain_subtype(PyTypeObject *type) {
+#ifdef DJS_STR_LAYOUT
+    return PyType_IsSubtype(type, &PyUnicode_Type) &&
+           type->tp_basicsize == (Py_ssize_t)sizeof(PyUnicodeObject) && type->tp_itemsize == 0 &&
+           type->tp_new == PyUnicode_Type.tp_new && type->tp_init == PyUnicode_Type.tp_init &&
+           type->tp_alloc == PyType_GenericAlloc;
+#else
+    (void)type;
+    return 0;
+#endif
+}
+
+/* A str of a plain subtype, of n characters that are yet to be written to its PyUnicode_DATA. */
+static inline PyObject *djs_str_subtype_new(PyTypeObject *type, Py_ssize_t n, Py_UCS4 max) {
+#ifdef DJS_STR_LAYOUT
+    unsigned width = max < 0x100 ? 1 : max < 0x10000 ? 2 : 4;
+    PyUnicodeObject *str = (PyUnicodeObject *)type->tp_alloc(type, 0);
+    if (!str) return NULL;
+    if (PyType_IS_GC(type)) PyObject_GC_UnTrack(str); /* it holds nothing that the collector could free */
+    PyASCIIObject *head = &str->_base._base;
+    char *data = PyObject_Malloc((size_t)(n + 1) * width);
+    head->length = n;
+    head->hash = -1;
+    head->state.kind = width;
+    head->state.ascii = max < 0x80;
+#if PY_VERSION_HEX < 0x030C0000
+    head->state.ready = 1;
+    if (width == sizeof(wchar_t)) {
+        str->_base.wstr_length = n;
+        head->wstr = (wchar_t *)(void *)data;
+    }
+#endif
+    str->data.any = data;
+    if (!data) {
+        head->length = 0;
+        Py_DECREF(str);
+        return PyErr_NoMemory();
+    }
+    if (max < 0x80) {
+        str->_base.utf8 = data;
+        str->_base.utf8_length = n;
+    }
+    memset(data + (size_t)n * width, 0, width);
+    return (PyObject *)str;
+#else
+    (void)type, (void)n, (void)max;
+    return NULL;
+#endif
+}
+
 #endif

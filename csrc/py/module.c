@@ -44,21 +44,31 @@ static int core_exec(PyObject *module) {
     djs_cmark_setup();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!(state->edit_names[i] = PyUnicode_InternFromString(names[i]))) return -1;
-    if (add_type(module, &Batch_spec, &state->batch_type) || add_type(module, &MarkdownStream_spec, NULL))
+    if (!(state->html_name = PyUnicode_InternFromString("__html__"))) return -1;
+    if (add_type(module, &Batch_spec, &state->batch_type) || add_type(module, &MarkdownStream_spec, NULL) ||
+        add_type(module, &Fragment_spec, &state->fragment_type))
         return -1;
     if (PyModule_AddFunctions(module, markdown_functions)) return -1;
+    if (PyModule_AddFunctions(module, fragment_functions)) return -1;
     return batch_add_constants(module);
 }
 
 static int core_traverse(PyObject *module, visitproc visit, void *arg) {
     djs_state *state = PyModule_GetState(module);
     Py_VISIT(state->batch_type);
+    Py_VISIT(state->fragment_type);
+    Py_VISIT(state->safe_string);
+    Py_VISIT(state->promise);
     return 0;
 }
 
 static int core_clear(PyObject *module) {
     djs_state *state = PyModule_GetState(module);
     Py_CLEAR(state->batch_type);
+    Py_CLEAR(state->fragment_type);
+    Py_CLEAR(state->safe_string);
+    Py_CLEAR(state->promise);
+    Py_CLEAR(state->html_name);
     for (size_t i = 0; i < sizeof state->edit_names / sizeof *state->edit_names; i++)
         Py_CLEAR(state->edit_names[i]);
     return 0;
@@ -80,7 +90,7 @@ static PyModuleDef_Slot core_slots[] = {
 static PyModuleDef core_def = {
     PyModuleDef_HEAD_INIT,
     .m_name = "djust_stream._core",
-    .m_doc = "The C core of djust_stream: the op batcher and the streaming Markdown engine.",
+    .m_doc = "The C core of djust_stream: the op batcher, the streaming Markdown engine, HTML fragments.",
     .m_size = sizeof(djs_state),
     .m_slots = core_slots,
     .m_traverse = core_traverse,

@@ -6,10 +6,14 @@
 
 #include "compat.h"
 #include "status.h"
+#include <stdbool.h>
 
 typedef struct {
-    PyObject *batch_type;
-    PyObject *edit_names[6]; /* by djs_edit_kind */
+    PyObject *batch_type, *fragment_type;
+    PyObject *safe_string, *promise; /* Django's, once a fragment or escape() needed them */
+    bool safe_direct;                /* may djs_str_subtype_new make a SafeString? */
+    PyObject *html_name;             /* "__html__" */
+    PyObject *edit_names[6];         /* by djs_edit_kind */
 } djs_state;
 
 /* The state of the module that defines type. */
@@ -19,11 +23,11 @@ djs_state *djs_state_of(PyTypeObject *type);
  * was too big, closed or wrong, in a few words with the remedy. */
 PyObject *djs_raise_status(djs_status status, const char *what);
 
-extern PyType_Spec Batch_spec, MarkdownStream_spec;
+extern PyType_Spec Batch_spec, Fragment_spec, MarkdownStream_spec;
 
 /* Adds OPS and the FORM_ constants. */
 int batch_add_constants(PyObject *module);
 
-extern PyMethodDef markdown_functions[];
+extern PyMethodDef markdown_functions[], fragment_functions[];
 
 #endif
