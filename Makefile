@@ -50,6 +50,7 @@ asan: | $(DONE).test
 bench: $(DONE).test $(DONE).core
 	$(BIN)/python benchmarks/tokens.py
 	$(BIN)/python benchmarks/markdown.py
+	$(BIN)/python benchmarks/fragment.py
 
 corpus: $(DONE).chromium $(DONE).test $(DONE).core
 	@$(BIN)/python tests/fetch_spec.py >/dev/null

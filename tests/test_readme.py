@@ -127,6 +127,10 @@ def test_links_lead_somewhere() -> None:
         assert list(ROOT.glob(pattern)), pattern
 
 
+def test_fragments() -> None:
+    run_block("Fragment")
+
+
 def test_every_setting_is_named() -> None:
     from djust_stream.conf import SETTINGS
 

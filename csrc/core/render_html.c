@@ -11,6 +11,7 @@
  * SPDX-License-Identifier: MIT */
 #include "render_html.h"
 #include "complete.h"
+#include "url.h"
 #include <cmark_ctype.h>
 #include <houdini.h>
 
@@ -62,24 +63,10 @@ static void attribute_text(djs_render *r, const uint8_t *text, size_t n) {
 
 /* ---- URLs ---- */
 
-/* http, https, mailto, or none: read as a browser would, which skips leading
- * controls and spaces, and tabs and newlines everywhere (WHATWG URL, 4.4). */
-static bool url_allowed(const uint8_t *url, size_t n, bool image) {
-    char scheme[8];
-    size_t len = 0, i = 0;
-    while (i < n && url[i] <= ' ') i++;
-    for (; i < n; i++) {
-        uint8_t c = url[i];
-        if (c == '\t' || c == '\n' || c == '\r') continue;
-        if (c == ':') break;
-        if (!cmark_isalnum(c) && c != '+' && c != '-' && c != '.')
-            return true;                     /* relative: no scheme before this */
-        if (len == sizeof scheme - 1) len--; /* longer than any that is allowed */
-        scheme[len++] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-    }
-    if (i == n) return true;
-    scheme[len] = 0;
-    return !strcmp(scheme, "http") || !strcmp(scheme, "https") || (!image && !strcmp(scheme, "mailto"));
+static bool url_allowed(const cmark_chunk *address) {
+    djs_url state = {0};
+    djs_url_feed(&state, address->data, (size_t)address->len, 1, false);
+    return djs_url_end(&state);
 }
 
 static void url(djs_render *r, const cmark_chunk *chunk) {
@@ -136,7 +123,7 @@ static bool in_link(const cmark_node *node) {
 }
 
 static void image(djs_render *r, const cmark_node *node) {
-    bool allowed = url_allowed(node->as.link.url.data, (size_t)node->as.link.url.len, true);
+    bool allowed = url_allowed(&node->as.link.url);
     if (allowed && r->options->images == DJS_IMAGES_SHOW) {
         lit(r, "<img src=\"");
         url(r, &node->as.link.url);
@@ -186,7 +173,7 @@ static void inline_node(djs_render *r, cmark_node *node) {
         break;
     case CMARK_NODE_IMAGE: image(r, node); break;
     case CMARK_NODE_LINK:
-        if (url_allowed(node->as.link.url.data, (size_t)node->as.link.url.len, false) && !in_link(node)) {
+        if (url_allowed(&node->as.link.url) && !in_link(node)) {
             link_open(r, node);
             inline_children(r, node);
             closing(r, "</a>");
