@@ -134,6 +134,16 @@ static void watch_open(watcher *w, const subject *subj, const cmark_node *parent
     else if (c == '<') w->never |= !next || cmark_isalpha(next) || strchr("/!?", next);
 }
 
+/* Does the tree end in a text, in nothing but elements that are closed only for now? A closing marker right
+ * at the end is not among what is told, so emphasis that ends with the text has been completed. */
+static bool ends_open(const cmark_node *parent, bool code) {
+    const cmark_node *node = parent->last_child;
+    while (node && (node->type == CMARK_NODE_EMPH || node->type == CMARK_NODE_STRONG ||
+                    node->type == CMARK_NODE_STRIKETHROUGH))
+        node = node->last_child;
+    return node && node->type == (code ? CMARK_NODE_CODE : CMARK_NODE_TEXT);
+}
+
 /* Gives each opener a closer at the end of the text. Those that their opener
  * did not want are taken away again. */
 static void process_unfinished(cmark_parser *parser, subject *subj, cmark_node *parent) {
@@ -171,7 +181,9 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     size_t n = in->unfinished ? djs_text_told(in->text, in->n) : in->n;
     cmark_chunk content = {(unsigned char *)in->text, (bufsize_t)n, 0};
     watcher w = {.in = in, .seen = in->from};
+    bool code = false, cut = false;
     in->told = n;
+    in->open_end = false;
     in->firm = in->from;
     in->last = NULL;
     subject_from_buf(parser->mem, 1, 0, &subj, &content, map);
@@ -191,6 +203,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         if (in->unfinished && c == ']' && opener && at + 1 < len && peek_at(&subj, at + 1) == '(' &&
             djs_link_open(in->text + at + 1, (size_t)(len - at - 1))) {
             cut_from(&subj, bracket_text, position);
+            cut = true;
             break;
         }
         int parsed = parse_inline(parser, &subj, parent, parser->options);
@@ -200,9 +213,11 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         watch_open(&w, &subj, parent, c, (size_t)at);
         if (c == '`' && parent->last_child->type == CMARK_NODE_TEXT) {
             complete_code(&subj, parent);
+            code = true;
         } else if (c == ']' && opener && subj.pos == at + 1 && parent->last_child->type == CMARK_NODE_TEXT &&
                    djs_link_open(in->text + subj.pos, (size_t)(subj.input.len - subj.pos))) {
             cut_from(&subj, bracket_text, position);
+            cut = true;
             break;
         }
     }
@@ -210,6 +225,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         bracket *open = open_bracket(&subj);
         if (open) cut_from(&subj, open->inl_text, open->position);
         process_unfinished(parser, &subj, parent);
+        in->open_end = !cut && !open && ends_open(parent, code);
     } else {
         process_emphasis(parser, &subj, 0);
     }

@@ -35,7 +35,7 @@ static size_t told(const djs_leaf *leaf) {
 
 /* ---- plain text that follows plain text ---- */
 
-/* Bytes that mean nothing but themselves after a text without ":@&<>[]`\\!". */
+/* Bytes that mean nothing but themselves, whatever is open before them. */
 static bool plain(uint8_t c) {
     return cmark_isalnum(c) || c >= 0x80 || (c && strchr(" \"'(),./;=?%+-#$^{}|", c));
 }
@@ -60,15 +60,17 @@ bool djs_leaf_extend(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
     return true;
 }
 
-/* After a parse: may plain text follow as it is? */
-static bool is_quiet(const djs_leaf *leaf, size_t told) {
+/* After a parse: may plain text follow as it is? Not when something is held back, nor near an address, whose
+ * end depends on what follows. */
+static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
     const uint8_t *text = leaf->text.ptr;
-    size_t n = leaf->text.len;
+    size_t n = leaf->text.len, words = 0;
     while (n > leaf->context && text[n - 1] == ' ') n--;
-    if (n == leaf->context || told < n) return false;
-    for (size_t i = 0; i < leaf->text.len; i++) {
-        if (strchr(":@&<>[]`\\!", text[i])) return false;
-        if (text[i] == 'w' && i && text[i - 1] == 'w') return false; /* www. */
+    if (n == leaf->context || in->told < n || !in->open_end) return false;
+    for (size_t i = n; i-- > 0 && words < 2;) {
+        if (text[i] == ':' || text[i] == '@' || text[i] == '&' || (text[i] == 'w' && i && text[i - 1] == 'w'))
+            return false;
+        words += cmark_isspace(text[i]) != 0;
     }
     return true;
 }
@@ -85,7 +87,7 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     if (n <= leaf->context) firm_html = r->mark = 0;
     djs_page_amend(page, leaf->firm, leaf->depth, r->out->ptr, r->mark, edits);
     leaf->firm += firm_html;
-    if (n == leaf->text.len && is_quiet(leaf, in.told)) {
+    if (n == leaf->text.len && is_quiet(leaf, &in)) {
         leaf->quiet = true;
         leaf->end = leaf->depth + djs_page_depth(page, leaf->firm, page->tail.len);
         leaf->seen = n;
