@@ -1,12 +1,13 @@
 /* The text that grows.
  *
- * The law: the page shows what rendering the whole paragraph as unfinished
- * would show. What is firm cannot be changed by any text that follows, but by
+ * The law: the page shows what rendering the whole leaf, a paragraph, heading
+ * or cell, as unfinished would show. What is firm cannot be changed by any text that follows, but by
  * a definition, which patches the leaf when it has settled.
  *
  * Where nothing gets firm for long (an opener that nobody closes), the text is
  * parsed again only when it has grown by an eighth, so that a long line costs
- * a constant times its length; what is new appears with the next parse.
+ * a constant times its length; what is new appears with the next parse, so in
+ * such a text it comes in larger steps.
  *
  * Checked by: tests/test_markdown.py, tests/fuzz_markdown.py.
  *

@@ -9,8 +9,8 @@
  *     "[x]\n\n[x]: /u" the paragraph is on the page as text; the definition
  *                     replaces what is in it, and nothing else.
  *
- * After a failure (memory, size) the md is closed: every call says why, and
- * what is on the page stays.
+ * A feed past max_bytes is refused, and the rest goes on. After any other
+ * failure the md is closed: every call says why, and what is on the page stays.
  *
  * Checked by: tests/test_markdown.py, tests/test_markdown_spec.py,
  * tests/fuzz_markdown.py, tests/c/test_markdown.c.
