@@ -39,7 +39,7 @@ void *djs_calloc(size_t count, size_t size) {
     return ptr;
 }
 
-bool djs_buf_grow(djs_buf *b, size_t n) {
+bool djs_buf_more(djs_buf *b, size_t n) {
     if (b->status) return false;
     if (n <= b->cap - b->len) return true;
     if (n > DJS_MAX_BUF - b->len) {

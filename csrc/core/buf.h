@@ -36,7 +36,10 @@ extern bool djs_alloc_fail_once;
 #endif
 
 /* Room for n more bytes; false when the error is set, now or before. */
-bool djs_buf_grow(djs_buf *b, size_t n);
+bool djs_buf_more(djs_buf *b, size_t n);
+static inline bool djs_buf_grow(djs_buf *b, size_t n) {
+    return !b->status && n <= b->cap - b->len ? true : djs_buf_more(b, n);
+}
 
 static inline void djs_buf_put(djs_buf *b, const void *bytes, size_t n) {
     /* memcpy(NULL, x, 0) is undefined, and an empty buf has a NULL ptr. */

@@ -53,6 +53,9 @@ typedef struct {
                         stood here, what cannot be told yet is left out (complete.h) */
     /* Answers, asked for by unfinished: */
     size_t told;      /* how much of text can be shown */
+    char held;        /* the rest is held back until a "]", or what may end a link's destination: ')',
+                         or anything: '?'; or 0 */
+    size_t patience;  /* or until text is longer than this */
     bool open_end;    /* what is told ends in text, or in code that is open: more text would follow there */
     size_t firm;      /* no text that follows can change what comes before this */
     cmark_node *last; /* the last inline node before it, or NULL */

@@ -26,13 +26,24 @@ static void cut_from(subject *subj, cmark_node *node, bufsize_t position) {
     }
 }
 
+/* After "](": nothing but what goes on until a space or parenthesis? */
+static bool plain_destination(const uint8_t *text, size_t n) {
+    size_t i = 0;
+    while (i < n && text[i] > ' ' && !strchr("<>\"'()\\", text[i])) i++;
+    return i == n;
+}
+
 /* The opening bracket that the text may not go past, or NULL. */
-static bracket *open_bracket(subject *subj) {
+static bracket *open_bracket(subject *subj, djs_inlines *in) {
     bracket *found = NULL;
     for (bracket *b = subj->last_bracket; b; b = b->previous) {
         const uint8_t *text = subj->input.data + b->position;
-        bufsize_t n = subj->input.len - b->position;
-        if (n <= DJS_HOLD_BRACKET || (n <= DJS_HOLD_IMAGE && text[0] == '!' && text[1] == '[')) found = b;
+        bufsize_t n = subj->input.len - b->position, limit = DJS_HOLD_BRACKET;
+        if (text[0] == '!' && text[1] == '[') limit = DJS_HOLD_IMAGE;
+        if (n > limit) continue;
+        if (!in->held) in->held = ']';
+        if (in->patience > (size_t)(b->position + limit)) in->patience = (size_t)(b->position + limit);
+        found = b;
     }
     return found;
 }
@@ -183,6 +194,8 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     watcher w = {.in = in, .seen = in->from};
     bool code = false, cut = false;
     in->told = n;
+    in->held = 0;
+    in->patience = SIZE_MAX;
     in->open_end = false;
     in->firm = in->from;
     in->last = NULL;
@@ -202,6 +215,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         if (in->unfinished) watch(&w, parser, &subj, parent);
         if (in->unfinished && c == ']' && opener && at + 1 < len && peek_at(&subj, at + 1) == '(' &&
             djs_link_open(in->text + at + 1, (size_t)(len - at - 1))) {
+            in->held = plain_destination(in->text + at + 2, in->n - (size_t)at - 2) ? ')' : '?';
             cut_from(&subj, bracket_text, position);
             cut = true;
             break;
@@ -216,13 +230,14 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
             code = true;
         } else if (c == ']' && opener && subj.pos == at + 1 && parent->last_child->type == CMARK_NODE_TEXT &&
                    djs_link_open(in->text + subj.pos, (size_t)(subj.input.len - subj.pos))) {
+            in->held = '?';
             cut_from(&subj, bracket_text, position);
             cut = true;
             break;
         }
     }
     if (in->unfinished) {
-        bracket *open = open_bracket(&subj);
+        bracket *open = open_bracket(&subj, in);
         if (open) cut_from(&subj, open->inl_text, open->position);
         process_unfinished(parser, &subj, parent);
         in->open_end = !cut && !open && ends_open(parent, code);

@@ -34,23 +34,81 @@ static size_t told(const djs_leaf *leaf) {
     return line || leaf->taken == n ? start : n; /* a line that began before the text is none */
 }
 
-/* ---- plain text that follows plain text ---- */
+/* ---- bytes that need no parser ---- */
 
-/* Bytes that mean nothing but themselves, whatever is open before them. */
-static bool plain(uint8_t c) {
-    return cmark_isalnum(c) || c >= 0x80 || (c && strchr(" \"'(),./;=?%+-#$^{}|", c));
+enum {
+    PLAIN = 0,  /* means nothing but itself, whatever is open before it */
+    HELD = 1,   /* held back at the end of a text, and else not plain */
+    OTHER = 2,  /* not plain */
+    LINE = 4,   /* ends the line */
+    AT = 8,     /* a link's destination cannot go on, or not simply */
+    CLOSER = 16, /* a link's text or label may end */
+    SPACE = 128
+};
+
+static const uint8_t class[256] = {
+    ['\n'] = OTHER | LINE | AT | SPACE,
+    ['\r'] = OTHER | LINE | AT,
+    ['\t'] = OTHER | AT | SPACE,
+    ['\v'] = OTHER | AT,
+    ['\f'] = OTHER | AT,
+    [' '] = AT | SPACE,
+    ['"'] = AT,
+    ['\''] = AT,
+    ['('] = AT,
+    [')'] = AT,
+    ['<'] = OTHER | AT,
+    ['>'] = OTHER | AT,
+    ['\\'] = OTHER | AT | DJS_STOP_CELL,
+    ['|'] = DJS_STOP_CELL,
+    ['#'] = DJS_STOP_HEADING,
+    ['!'] = HELD,
+    ['*'] = HELD,
+    ['_'] = HELD,
+    ['`'] = HELD,
+    ['~'] = HELD,
+    ['&'] = OTHER,
+    [':'] = OTHER,
+    ['@'] = OTHER,
+    ['['] = OTHER,
+    [']'] = OTHER | CLOSER,
+};
+
+static bool has(const uint8_t *text, size_t n, uint8_t classes) {
+    for (size_t i = 0; i < n; i++)
+        if (class[text[i]] & classes) return true;
+    return false;
 }
 
-bool djs_leaf_extend(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
-    const uint8_t *text = leaf->text.ptr;
-    size_t n = leaf->text.len, end = n;
-    if (!leaf->quiet) return false;
-    for (size_t i = leaf->seen; i < n; i++) {
-        if (!plain(text[i]) || (text[i] == 'w' && text[i - 1] == 'w')) return false;
-        if (text[i - 1] == ' ' && djs_link_begun(text + i, n - i)) return false;
+/* Where plain text that begins at text[from] ends. */
+static size_t plain_end(const uint8_t *text, size_t from, size_t n) {
+    for (size_t i = from; i < n; i++) {
+        uint8_t c = text[i];
+        if (c == 'w' && text[i - 1] == 'w') return i; /* "www." */
+        if (!(class[c] & (HELD | OTHER))) continue;
+        if (c == ':' && !(i + 1 < n && text[i + 1] == '/')) continue; /* no address, or not yet */
+        if (c == '!' && i + 1 < n && text[i + 1] != '[') continue;
+        return i;
     }
+    return n;
+}
+
+/* Shows what was added if it is plain text; false if it has to be parsed. */
+static bool extend(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    enum { PATIENT = 16 };
+    const uint8_t *text = leaf->text.ptr;
+    size_t n = leaf->text.len, end = plain_end(text, leaf->seen, n), seen = end;
+    for (size_t i = end; i < n; i++)
+        if (!(class[text[i]] & HELD) || i - end == PATIENT) return false;
     while (end > leaf->shown && text[end - 1] == ' ') end--;
-    leaf->seen = n;
+    size_t word = end;
+    while (word && end - word < 8 && text[word - 1] != '(' && !(class[text[word - 1]] & (SPACE | HELD))) word--;
+    if (word < end && word >= leaf->shown && djs_link_begun(text + word, end - word)) {
+        for (end = seen = word; end > leaf->shown && text[end - 1] == ' ';) end--;
+    } else if (seen == n && n > leaf->seen && text[n - 1] == ':') {
+        seen--;
+    }
+    leaf->seen = seen;
     if (end == leaf->shown) return true;
     djs_edit *edit = djs_edits_add(edits, DJS_GROW);
     if (edit) edit->depth = leaf->end, edit->n = end - leaf->shown;
@@ -61,15 +119,29 @@ bool djs_leaf_extend(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
     return true;
 }
 
-/* After a parse: may plain text follow as it is? Not when something is held back, nor near an address, whose
- * end depends on what follows. */
+bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n) {
+    if (has(line + leaf->line, n - leaf->line, LINE | leaf->stop)) return false;
+    djs_leaf_add(leaf, line + leaf->line, n - leaf->line);
+    leaf->line = n;
+    return true;
+}
+
+bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits) {
+    size_t before = leaf->text.len;
+    if (!leaf->on || !leaf->line || !(leaf->quiet || leaf->wake) || !djs_leaf_take(leaf, line, n)) return false;
+    if (leaf->text.status) edits->html.status = leaf->text.status;
+    if (!leaf->wake) return extend(leaf, page, edits);
+    return leaf->text.len <= leaf->patience && !has(leaf->text.ptr + before, leaf->text.len - before, leaf->wake);
+}
+
+/* After a parse: may plain text follow as it is? Not near an address, whose end depends on what follows. */
 static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
     const uint8_t *text = leaf->text.ptr;
-    size_t n = leaf->text.len, words = 0;
-    while (n > leaf->context && text[n - 1] == ' ') n--;
-    if (n == leaf->context || in->told < n || !in->open_end) return false;
+    size_t n = in->told, words = 0;
+    if (n <= leaf->context || !in->open_end) return false;
     for (size_t i = n; i-- > 0 && words < 2;) {
-        if (text[i] == ':' || text[i] == '@' || text[i] == '&' || (text[i] == 'w' && i && text[i - 1] == 'w'))
+        if ((text[i] == ':' && text[i + 1] == '/') || text[i] == '@' || text[i] == '&' ||
+            (text[i] == 'w' && i && text[i - 1] == 'w'))
             return false;
         words += cmark_isspace(text[i]) != 0;
     }
@@ -81,6 +153,7 @@ static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
     size_t n = told(leaf);
     leaf->quiet = false;
+    leaf->wake = 0;
     if (n > PATIENCE && n >= leaf->parsed && n - leaf->parsed < leaf->parsed / GROWTH) return;
     leaf->parsed = n;
     djs_inlines in = {.text = leaf->text.ptr, .n = n, .from = leaf->context, .unfinished = true};
@@ -88,11 +161,13 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     if (n <= leaf->context) firm_html = r->mark = 0;
     djs_page_amend(page, leaf->firm, leaf->depth, r->out->ptr, r->mark, edits);
     leaf->firm += firm_html;
-    if (n == leaf->text.len && is_quiet(leaf, &in)) {
+    if (n == leaf->text.len && in.held) {
+        leaf->wake = in.held == ']' ? CLOSER : in.held == ')' ? AT : 0;
+        leaf->patience = in.patience;
+    } else if (n == leaf->text.len && is_quiet(leaf, &in)) {
         leaf->quiet = true;
         leaf->end = leaf->depth + djs_page_depth(page, leaf->firm, page->tail.len);
-        leaf->seen = n;
-        leaf->shown = in.told;
+        leaf->seen = leaf->shown = in.told;
     }
     if (in.firm <= leaf->context) return;
     size_t keep =
@@ -100,6 +175,7 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     while (keep && (leaf->text.ptr[keep] & 0xC0) == 0x80) keep--;
     leaf->context = in.firm - keep;
     leaf->parsed -= keep;
+    leaf->patience -= leaf->wake ? keep : 0;
     leaf->seen -= leaf->quiet ? keep : 0;
     leaf->shown -= leaf->quiet ? keep : 0;
     djs_buf_drop(&leaf->text, keep);

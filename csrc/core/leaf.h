@@ -14,10 +14,13 @@
 #include "page.h"
 #include "render_html.h"
 
+/* What may end the leaf within its line: a heading's closing "#"; "|" and what escapes it. */
+enum { DJS_STOP_HEADING = 32, DJS_STOP_CELL = 64 };
+
 typedef struct {
     bool on;
     bool paragraph;         /* or a heading, or a cell */
-    const char *stop;       /* bytes that may end it within its line */
+    uint8_t stop;           /* of those above */
     const cmark_node *node; /* the live paragraph; NULL while only the unfinished line makes it */
     size_t start;           /* in djs_page.tail: where its start tag begins */
     size_t firm;            /* in djs_page.tail: where the HTML of what is firm ends */
@@ -30,15 +33,19 @@ typedef struct {
     bool quiet;    /* plain text that follows shows as it is, at the end of the tail */
     uint32_t end;  /* elements open there */
     size_t shown;  /* of text: what the page shows, trailing spaces not among it */
-    size_t seen;   /* of text: known when it was shown last */
+    size_t seen;   /* of text: known to be plain */
+    uint8_t wake;  /* something is held back that only one of these classes of bytes can show; or 0 */
+    size_t patience; /* or a text that is longer than this */
 } djs_leaf;
 
 /* More of the content. */
 djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n);
 
-/* Shows it if what was added is plain text that cannot mean anything else:
- * true. Else nothing is done, and djs_leaf_show must. */
-bool djs_leaf_extend(djs_leaf *leaf, djs_page *page, djs_edits *edits);
+/* Takes more of the line that the leaf takes part of; false if it may end in it. */
+bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n);
+
+/* The same, and shows it, if it is plain text that cannot mean anything else: true. Else djs_tail_show must. */
+bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits);
 
 /* Shows what is known of it: renders with r, whose out is scratch space, and
  * amends the page. */

@@ -102,9 +102,25 @@ static void clean(djs_buf *out, const uint8_t *bytes, size_t n) {
     }
 }
 
+/* ASCII, without NUL, is clean as it is. */
+static bool is_clean(const uint8_t *bytes, size_t n) {
+    size_t i = 0;
+    for (uint64_t word; n - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, bytes + i, sizeof word);
+        if ((word | (word - 0x0101010101010101u)) & 0x8080808080808080u) return false;
+    }
+    while (i < n && bytes[i] && bytes[i] < 0x80) i++;
+    return i == n;
+}
+
 djs_status djs_markdown_feed(djs_markdown *md, const uint8_t *bytes, size_t n) {
     if (md->failed || md->finished) return md->failed ? md->failed : DJS_ECLOSED;
     if (n > md->options.max_bytes - md->fed) return DJS_ETOOBIG;
+    if (!md->cut_n && !md->options.fill && is_clean(bytes, n)) {
+        djs_buf_put(&md->text, bytes, n);
+        md->fed += n;
+        return md->failed = md->text.status;
+    }
     size_t text = md->text.len, source = md->source.len;
     while (md->cut_n && n) { /* finish a character that was cut */
         md->cut[md->cut_n++] = *bytes;
@@ -215,12 +231,20 @@ static djs_status fill(djs_markdown *md) {
     return status;
 }
 
+/* Most frames bring only more of a line that is known to be text: no parser has to see them. */
+static bool show_more(djs_markdown *md) {
+    if (md->skip_newline || !djs_tail_more(&md->spine, md->text.ptr, md->text.len)) return false;
+    md->shown = md->text.len;
+    return true;
+}
+
 static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     *edits = &md->edits;
     djs_edits_clear(&md->edits);
     if (md->failed) return md->failed;
     if (md->finished) return DJS_OK;
     if (!last && md->shown == md->text.len) return DJS_OK; /* nothing new */
+    if (!last && show_more(md)) return md->failed = djs_edits_status(&md->edits);
     if (setjmp(*djs_memory_enter(&md->memory))) {
         md->failed = djs_memory_leave();
         djs_memory_free(&md->memory);

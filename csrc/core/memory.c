@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT */
 #include "memory.h"
 #include <stdalign.h>
+#include <stdatomic.h>
 
 /* ASan cannot see the edges inside a chunk unless it is told. */
 #if defined __has_feature
@@ -42,6 +43,9 @@ struct djs_chunk {
 };
 
 static _Thread_local djs_memory *current;
+
+/* A chunk that nobody uses now: one for the process, so that few frames ask for memory and no stream keeps any. */
+static _Atomic(djs_chunk *) spare;
 
 jmp_buf *djs_memory_enter(djs_memory *m) {
     current = m;
@@ -118,7 +122,8 @@ static void *scratch_bump(size_t size) {
         size_t cap = chunk ? 2 * chunk->cap : CHUNK;
         if (cap > (size_t)1 << 20) cap = (size_t)1 << 20;
         if (cap < need) cap = need;
-        djs_chunk *fresh = djs_realloc(NULL, sizeof *fresh + cap);
+        djs_chunk *fresh = cap == CHUNK ? atomic_exchange(&spare, NULL) : NULL;
+        if (!fresh) fresh = djs_realloc(NULL, sizeof *fresh + cap);
         if (!fresh) djs_memory_fail(DJS_ENOMEM);
         *fresh = (djs_chunk){.older = chunk, .cap = cap};
         m->scratch = chunk = fresh;
@@ -165,6 +170,7 @@ void djs_scratch_reset(djs_memory *m) {
 
 void djs_scratch_free(djs_memory *m) {
     djs_scratch_reset(m);
+    if (m->scratch && m->scratch->cap == CHUNK) m->scratch = atomic_exchange(&spare, m->scratch);
     djs_realloc(m->scratch, 0);
     m->scratch = NULL;
 }

@@ -207,17 +207,17 @@ static bool ends_line(const cmark_strbuf *content, const uint8_t *line, size_t n
     return size && size <= n && !memcmp(line + n - size, content->ptr, size);
 }
 
-/* What may end the text of this leaf before its line ends; NULL if the line does not end in it. */
-static const char *stops(const cmark_node *tail, const uint8_t *line, size_t n) {
-    if (tail->type == CMARK_NODE_PARAGRAPH) return "";
-    if (!ends_line(&tail->content, line, n)) return NULL;
-    if (tail->type == CMARK_NODE_HEADING) return "#"; /* closing ones go */
-    if (tail->parent->type != CMARK_NODE_TABLE_ROW || memchr(line, '\\', n)) return NULL;
+/* What may end the text of this leaf before its line ends; -1 if the line does not end in it. */
+static int stops(const cmark_node *tail, const uint8_t *line, size_t n) {
+    if (tail->type == CMARK_NODE_PARAGRAPH) return 0;
+    if (!ends_line(&tail->content, line, n)) return -1;
+    if (tail->type == CMARK_NODE_HEADING) return DJS_STOP_HEADING; /* closing ones go */
+    if (tail->parent->type != CMARK_NODE_TABLE_ROW || memchr(line, '\\', n)) return -1;
     size_t start = 0, pipes = 0;
     while (start < n && (line[start] == ' ' || line[start] == '\t' || line[start] == '>')) start++;
     if (start < n && line[start] == '|') start++;
     for (size_t i = start; i < n; i++) pipes += line[i] == '|';
-    return pipes == (size_t)tail->as.cell_index ? "|\\" : NULL; /* not one cell too many */
+    return pipes == (size_t)tail->as.cell_index ? DJS_STOP_CELL : -1; /* not one cell too many */
 }
 
 /* The page was just turned, and its tail ends in this leaf. line: the unfinished one, if it belongs to it. */
@@ -225,17 +225,17 @@ static void begin_leaf(djs_spine *s, const djs_render *r, const cmark_node *tail
                        size_t settled, const uint8_t *line, size_t n) {
     djs_leaf *leaf = &s->leaf;
     const djs_inlines *in = &r->tail_inlines;
-    const char *stop = stops(tail, line, n);
+    int stop = stops(tail, line, n);
     djs_buf text = leaf->text;
     size_t size = (size_t)tail->content.size, context = 0;
-    if (!stop) return;
+    if (stop < 0) return;
     if (size && tail->content.ptr[size - 1] == '\n') size--;
     if (in->firm) { /* one character before what is not firm */
         do context++;
         while (context < in->firm && (tail->content.ptr[in->firm - context] & 0xC0) == 0x80);
     }
     djs_buf_clear(&text);
-    *leaf = (djs_leaf){.on = true, .stop = stop, .node = node, .text = text, .context = context, .line = n};
+    *leaf = (djs_leaf){.on = true, .stop = (uint8_t)stop, .node = node, .text = text, .context = context, .line = n};
     leaf->paragraph = tail->type == CMARK_NODE_PARAGRAPH;
     leaf->start = r->tail_start - settled;
     leaf->firm = r->tail_firm - settled;
@@ -257,17 +257,25 @@ static cmark_node *open_paragraph(const djs_spine *s) {
 /* ---- code and raw HTML, line by line ---- */
 
 /* More of a line that is known to be the growing block's: shown as it is. */
-static void show_more_raw(djs_spine *s, const uint8_t *line, size_t n) {
+static bool show_more_raw(djs_spine *s, const uint8_t *line, size_t n) {
+    for (size_t i = s->raw_line; i < n; i++)
+        if (line[i] == '\n' || line[i] == '\r') return false;
     djs_edit *edit = djs_edits_add(s->edits, DJS_GROW);
     djs_render r = {.out = &s->edits->html};
     size_t before = s->edits->html.len;
     djs_render_text(&r, line + s->raw_line, n - s->raw_line);
-    if (!edit) return;
+    s->raw_line = n;
+    if (!edit) return true;
     edit->depth = s->page->depth;
     edit->n = s->edits->html.len - before;
     djs_buf_put(&s->page->tail, s->edits->html.ptr + before, edit->n);
-    djs_spine_check(&s->page->tail);
-    s->raw_line = n;
+    if (s->page->tail.status) s->edits->html.status = s->page->tail.status;
+    return true;
+}
+
+bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
+    if (s->raw_line) return show_more_raw(s, line, n);
+    return djs_leaf_more(&s->leaf, line, n, s->page, s->edits);
 }
 
 /* The beginning of a line in a fence that stands in no container: code, unless it may close the fence. */
@@ -351,20 +359,14 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
 void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
-    if (s->raw_line) {
-        show_more_raw(s, line, n);
-        return;
-    }
     if (show_fence(s, line, n)) return;
     if (leaf->on && lines) leaf->on = keep_leaf(s);
-    for (size_t i = leaf->line; leaf->on && leaf->line && i < n; i++) leaf->on = !strchr(leaf->stop, line[i]);
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
-        add_to_leaf(s, line + leaf->line, n - leaf->line);
-        leaf->line = n;
-        if (!djs_leaf_extend(leaf, s->page, s->edits)) show_leaf(s);
-        return;
+        leaf->on = djs_leaf_take(leaf, line, n);
+        djs_spine_check(&leaf->text);
     }
-    show_copy(s, line, n, leaf->on);
+    if (leaf->on && leaf->line) show_leaf(s);
+    else show_copy(s, line, n, leaf->on);
 }
 
 const cmark_node *djs_tail_try(cmark_parser *parser, const uint8_t *line, size_t n, bool raw) {
