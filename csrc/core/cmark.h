@@ -57,6 +57,7 @@ typedef struct {
                          or anything: '?'; or 0 */
     size_t patience;  /* or until text is longer than this */
     bool open_end;    /* what is told ends in text, or in code that is open: more text would follow there */
+    bool settled;     /* nothing is open there: so it is where plain text that follows can begin to be firm */
     size_t firm;      /* no text that follows can change what comes before this */
     cmark_node *last; /* the last inline node before it, or NULL */
 } djs_inlines;

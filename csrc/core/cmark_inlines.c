@@ -193,6 +193,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     cmark_chunk content = {(unsigned char *)in->text, (bufsize_t)n, 0};
     watcher w = {.in = in, .seen = in->from};
     bool code = false, cut = false;
+    size_t destination = 0;
     in->told = n;
     in->held = 0;
     in->patience = SIZE_MAX;
@@ -215,7 +216,8 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         if (in->unfinished) watch(&w, parser, &subj, parent);
         if (in->unfinished && c == ']' && opener && at + 1 < len && peek_at(&subj, at + 1) == '(' &&
             djs_link_open(in->text + at + 1, (size_t)(len - at - 1))) {
-            in->held = plain_destination(in->text + at + 2, in->n - (size_t)at - 2) ? ')' : '?';
+            in->held = '?';
+            destination = (size_t)at + 2;
             cut_from(&subj, bracket_text, position);
             cut = true;
             break;
@@ -239,6 +241,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     if (in->unfinished) {
         bracket *open = open_bracket(&subj, in);
         if (open) cut_from(&subj, open->inl_text, open->position);
+        in->settled = !cut && !w.never && !subj.last_bracket && all_paired(&subj);
         process_unfinished(parser, &subj, parent);
         in->open_end = !cut && !open && ends_open(parent, code);
     } else {
@@ -247,6 +250,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     while (subj.last_delim) remove_delimiter(&subj, subj.last_delim);
     while (subj.last_bracket) pop_bracket(&subj);
     if (n) *end = after;
+    if (destination && plain_destination(in->text + destination, in->n - destination)) in->held = ')';
 }
 
 bool djs_cmark_may_define(cmark_mem *mem, const uint8_t *text, size_t n) {

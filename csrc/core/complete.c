@@ -153,6 +153,7 @@ static bool begins(const uint8_t *word, size_t n, const char *with) {
 
 bool djs_link_begun(const uint8_t *word, size_t n) {
     static const char *const starts[] = {"https://", "http://", "ftp://", "www."};
+    if (*word != 'h' && *word != 'f' && *word != 'w') return false;
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
         if (n <= strlen(starts[i]) && !memcmp(word, starts[i], n)) return true;
     return false;
@@ -197,6 +198,7 @@ static size_t hold(const uint8_t *text, size_t n) {
     if (at < n && !escaped(text, at) && tag_open(text + at, n - at)) return n - at;
     for (at = n; at > limit && !(kind[text[at - 1]] & (SPACE | OPENS)); at--) {}
     if (at == n) return 0;
+    if (at > 1 && text[at - 1] == '(' && text[at - 2] == ']') return 0; /* a link has said it is one */
     if (djs_link_begun(text + at, n - at)) return n - at;
     bool link = begins(text + at, n - at, "http") || begins(text + at, n - at, "www.");
     if (link) return kind[c] & ENDS_LINK ? 1 : 0;

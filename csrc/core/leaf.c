@@ -139,7 +139,7 @@ static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
     const uint8_t *text = leaf->text.ptr;
     size_t n = in->told, words = 0;
     if (n <= leaf->context || !in->open_end) return false;
-    for (size_t i = n; i-- > 0 && words < 2;) {
+    for (size_t i = n; i-- > 0 && words < 1;) {
         if ((text[i] == ':' && text[i + 1] == '/') || text[i] == '@' || text[i] == '&' ||
             (text[i] == 'w' && i && text[i - 1] == 'w'))
             return false;
@@ -150,7 +150,33 @@ static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
 
 /* ---- all other text ---- */
 
+/* Forgets what is firm: html bytes of the tail, and all text before `firm` but one character, which tells
+ * whether a marker opens or closes. */
+static void forget(djs_leaf *leaf, size_t html, size_t firm) {
+    size_t keep = firm - 1;
+    leaf->firm += html;
+    while (keep && (leaf->text.ptr[keep] & 0xC0) == 0x80) keep--;
+    leaf->context = firm - keep;
+    leaf->parsed = leaf->parsed > keep ? leaf->parsed - keep : 0;
+    leaf->patience -= keep;
+    leaf->seen -= keep;
+    leaf->shown -= keep;
+    leaf->plain -= keep;
+    djs_buf_drop(&leaf->text, keep);
+}
+
+/* Plain text that was shown as it is, after a place where nothing is open, is firm up to its last word. */
+static void settle_plain(djs_leaf *leaf, const djs_page *page) {
+    const uint8_t *text = leaf->text.ptr;
+    size_t word = leaf->shown;
+    if (!leaf->quiet || !leaf->settled) return;
+    while (word > leaf->plain && text[word - 1] != ' ') word--;
+    if (word > leaf->plain && word < leaf->shown)
+        forget(leaf, page->tail.len - (leaf->shown - word) - leaf->firm, word);
+}
+
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
+    settle_plain(leaf, page);
     size_t n = told(leaf);
     leaf->quiet = false;
     leaf->wake = 0;
@@ -160,23 +186,16 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     size_t firm_html = djs_render_split(r, &in);
     if (n <= leaf->context) firm_html = r->mark = 0;
     djs_page_amend(page, leaf->firm, leaf->depth, r->out->ptr, r->mark, edits);
-    leaf->firm += firm_html;
     if (n == leaf->text.len && in.held) {
         leaf->wake = in.held == ']' ? CLOSER : in.held == ')' ? AT : 0;
         leaf->patience = in.patience;
     } else if (n == leaf->text.len && is_quiet(leaf, &in)) {
         leaf->quiet = true;
-        leaf->end = leaf->depth + djs_page_depth(page, leaf->firm, page->tail.len);
-        leaf->seen = leaf->shown = in.told;
+        leaf->settled = in.settled;
+        leaf->end = leaf->depth + djs_page_depth(page, leaf->firm + firm_html, page->tail.len);
+        leaf->settled &= leaf->end == leaf->depth;
+        leaf->seen = leaf->shown = leaf->plain = in.told;
     }
-    if (in.firm <= leaf->context) return;
-    size_t keep =
-        in.firm - 1; /* one character before what is not firm tells whether a marker opens or closes */
-    while (keep && (leaf->text.ptr[keep] & 0xC0) == 0x80) keep--;
-    leaf->context = in.firm - keep;
-    leaf->parsed -= keep;
-    leaf->patience -= leaf->wake ? keep : 0;
-    leaf->seen -= leaf->quiet ? keep : 0;
-    leaf->shown -= leaf->quiet ? keep : 0;
-    djs_buf_drop(&leaf->text, keep);
+    if (in.firm > leaf->context) forget(leaf, firm_html, in.firm);
+    else leaf->firm += firm_html;
 }

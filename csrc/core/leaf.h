@@ -31,7 +31,9 @@ typedef struct {
     size_t parsed; /* of text: known when it was parsed last */
     size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
     bool quiet;    /* plain text that follows shows as it is, at the end of the tail */
+    bool settled;  /* and nothing is open there */
     uint32_t end;  /* elements open there */
+    size_t plain;  /* of text: where what was shown since it was quiet begins */
     size_t shown;  /* of text: what the page shows, trailing spaces not among it */
     size_t seen;   /* of text: known to be plain */
     uint8_t wake;  /* something is held back that only one of these classes of bytes can show; or 0 */
