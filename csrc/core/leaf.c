@@ -110,11 +110,7 @@ static bool extend(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
     }
     leaf->seen = seen;
     if (end == leaf->shown) return true;
-    djs_edit *edit = djs_edits_add(edits, DJS_GROW);
-    if (edit) edit->depth = leaf->end, edit->n = end - leaf->shown;
-    djs_buf_put(&edits->html, text + leaf->shown, end - leaf->shown);
-    djs_buf_put(&page->tail, text + leaf->shown, end - leaf->shown);
-    if (page->tail.status) edits->html.status = page->tail.status;
+    djs_page_extend(page, text + leaf->shown, end - leaf->shown, edits);
     leaf->shown = end;
     return true;
 }
@@ -185,15 +181,13 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     djs_inlines in = {.text = leaf->text.ptr, .n = n, .from = leaf->context, .unfinished = true};
     size_t firm_html = djs_render_split(r, &in);
     if (n <= leaf->context) firm_html = r->mark = 0;
-    djs_page_amend(page, leaf->firm, leaf->depth, r->out->ptr, r->mark, edits);
+    djs_page_amend(page, leaf->firm, r->out->ptr, r->mark, edits);
     if (n == leaf->text.len && in.held) {
         leaf->wake = in.held == ']' ? CLOSER : in.held == ')' ? AT : 0;
         leaf->patience = in.patience;
     } else if (n == leaf->text.len && is_quiet(leaf, &in)) {
         leaf->quiet = true;
         leaf->settled = in.settled;
-        leaf->end = leaf->depth + djs_page_depth(page, leaf->firm + firm_html, page->tail.len);
-        leaf->settled &= leaf->end == leaf->depth;
         leaf->seen = leaf->shown = leaf->plain = in.told;
     }
     if (in.firm > leaf->context) forget(leaf, firm_html, in.firm);

@@ -24,7 +24,6 @@ typedef struct {
     const cmark_node *node; /* the live paragraph; NULL while only the unfinished line makes it */
     size_t start;           /* in djs_page.tail: where its start tag begins */
     size_t firm;            /* in djs_page.tail: where the HTML of what is firm ends */
-    uint32_t depth;         /* elements open there */
     size_t taken;           /* bytes of content known, text among them */
     djs_buf text;           /* the end of the content: `context` firm bytes, then what is not firm */
     size_t context;
@@ -32,7 +31,6 @@ typedef struct {
     size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
     bool quiet;    /* plain text that follows shows as it is, at the end of the tail */
     bool settled;  /* and nothing is open there */
-    uint32_t end;  /* elements open there */
     size_t plain;  /* of text: where what was shown since it was quiet begins */
     size_t shown;  /* of text: what the page shows, trailing spaces not among it */
     size_t seen;   /* of text: known to be plain */

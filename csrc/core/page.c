@@ -164,7 +164,8 @@ static void grown(const uint8_t *html, size_t start, size_t end, uint32_t depth,
     edit->n = edits->html.len - edit->html;
 }
 
-static void grow(const uint8_t *html, size_t from, size_t n, uint32_t depth, djs_edits *edits) {
+/* html[from..n) follows; returns how many elements are open then. */
+static uint32_t grow(const uint8_t *html, size_t from, size_t n, uint32_t depth, djs_edits *edits) {
     djs_buf open = {0};
     size_t start = from;
     for (size_t at = from; at < n;) {
@@ -182,26 +183,33 @@ static void grow(const uint8_t *html, size_t from, size_t n, uint32_t depth, djs
     }
     if (open.status) edits->html.status = open.status;
     else grown(html, start, n, depth, &open, edits);
+    depth += (uint32_t)(open.len / sizeof(size_t));
     djs_buf_free(&open);
+    return depth;
 }
 
-void djs_page_amend(djs_page *page, size_t at, uint32_t depth, const uint8_t *html, size_t n,
-                    djs_edits *edits) {
+void djs_page_amend(djs_page *page, size_t at, const uint8_t *html, size_t n, djs_edits *edits) {
     const uint8_t *old = page->tail.len > at ? page->tail.ptr + at : NULL;
     size_t old_n = page->tail.len - at;
     size_t same = old_n ? common(old, old_n, html, n) : 0;
-    depth += (uint32_t)net_depth(html, same);
-    if (same < old_n) cut(old, same, old_n, depth, edits);
-    djs_buf_cut(&page->tail, at + same);
+    if (same < old_n) {
+        page->end -= (uint32_t)net_depth(old + same, old_n - same);
+        cut(old, same, old_n, page->end, edits);
+        djs_buf_cut(&page->tail, at + same);
+    }
     if (same < n) { /* else html may be NULL */
-        grow(html, same, n, depth, edits);
+        page->end = grow(html, same, n, page->end, edits);
         djs_buf_put(&page->tail, html + same, n - same);
     }
     if (page->tail.status) edits->html.status = page->tail.status;
 }
 
-uint32_t djs_page_depth(const djs_page *page, size_t from, size_t to) {
-    return from < to ? (uint32_t)net_depth(page->tail.ptr + from, to - from) : 0;
+void djs_page_extend(djs_page *page, const uint8_t *text, size_t n, djs_edits *edits) {
+    djs_edit *edit = djs_edits_add(edits, DJS_GROW);
+    if (edit) edit->depth = page->end, edit->n = n;
+    djs_buf_put(&edits->html, text, n);
+    djs_buf_put(&page->tail, text, n);
+    if (page->tail.status) edits->html.status = page->tail.status;
 }
 
 void djs_page_settle(djs_page *page, size_t n) {
@@ -210,8 +218,8 @@ void djs_page_settle(djs_page *page, size_t n) {
 }
 
 void djs_page_turn(djs_page *page, const uint8_t *html, size_t n, size_t settled, djs_edits *edits) {
-    uint32_t depth = page->depth;
-    djs_page_amend(page, 0, depth, html, n, edits);
-    page->depth = depth + (uint32_t)net_depth(html, settled);
-    djs_buf_drop(&page->tail, settled); /* which may exceed n by end tags */
+    djs_page_amend(page, 0, html, n, edits);
+    if (settled > n) page->end += (uint32_t)net_depth(html + n, settled - n); /* by end tags */
+    page->depth = page->end - (settled < n ? (uint32_t)net_depth(html + settled, n - settled) : 0);
+    djs_buf_drop(&page->tail, settled);
 }

@@ -36,15 +36,15 @@ static inline size_t djs_edits_count(const djs_edits *edits) { return edits->lis
 
 typedef struct {
     uint32_t depth; /* elements open where the tail begins */
+    uint32_t end;   /* and where it ends */
     djs_buf tail;   /* open HTML shown after that place */
 } djs_page;
 
-/* The tail from tail[at] on, where `depth` elements are open, is to read html[0..n). */
-void djs_page_amend(djs_page *page, size_t at, uint32_t depth, const uint8_t *html, size_t n,
-                    djs_edits *edits);
+/* The tail from tail[at] on is to read html[0..n). */
+void djs_page_amend(djs_page *page, size_t at, const uint8_t *html, size_t n, djs_edits *edits);
 
-/* How many more elements are open at tail[to] than at tail[from]. */
-uint32_t djs_page_depth(const djs_page *page, size_t from, size_t to);
+/* Text without markup follows at the end of the tail. */
+void djs_page_extend(djs_page *page, const uint8_t *text, size_t n, djs_edits *edits);
 
 /* tail[0..n) is settled, as it stands. */
 void djs_page_settle(djs_page *page, size_t n);

@@ -239,7 +239,6 @@ static void begin_leaf(djs_spine *s, const djs_render *r, const cmark_node *tail
     leaf->paragraph = tail->type == CMARK_NODE_PARAGRAPH;
     leaf->start = r->tail_start - settled;
     leaf->firm = r->tail_firm - settled;
-    leaf->depth = s->page->depth + djs_page_depth(s->page, 0, leaf->firm);
     leaf->taken = in->firm - context;
     add_to_leaf(s, tail->content.ptr + leaf->taken, size - leaf->taken);
     leaf->parsed = leaf->text.len;

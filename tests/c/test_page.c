@@ -149,12 +149,12 @@ static void amends_behind_a_place(void) {
     const char *tail = "<p>firm <em>soft";
     CHECK(turn(&r, tail, 0, tail));
     djs_edits_clear(&r.edits);
-    djs_page_amend(&r.page, 8, 1, TEXT("soft but told"), &r.edits);
+    djs_page_amend(&r.page, 8, TEXT("soft but told"), &r.edits);
     dom_apply(&r.d, &r.edits);
     CHECK(edits_are(&r, "cut 1 1 0 grow 1 [soft but told]"));
     CHECK(holds_text(&r.page.tail, "<p>firm soft but told"));
     djs_edits_clear(&r.edits);
-    djs_page_amend(&r.page, 8, 1, NULL, 0, &r.edits);
+    djs_page_amend(&r.page, 8, NULL, 0, &r.edits);
     dom_apply(&r.d, &r.edits);
     CHECK(edits_are(&r, "cut 1 0 13") && holds_text(&r.page.tail, "<p>firm ") && !r.d.broken);
     forget(&r);
