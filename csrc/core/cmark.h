@@ -59,6 +59,7 @@ typedef struct {
     bool open_end;    /* what is told ends in text, or in code that is open: more text would follow there */
     bool settled;     /* nothing is open there: so it is where plain text that follows can begin to be firm */
     size_t firm;      /* no text that follows can change what comes before this */
+    size_t misses;    /* bytes of the map's misses that come from there */
     cmark_node *last; /* the last inline node before it, or NULL */
 } djs_inlines;
 

@@ -123,7 +123,9 @@ static void watch(watcher *w, cmark_parser *parser, subject *subj, cmark_node *p
         }
         if (word && all_paired(subj)) {
             if (subj->last_delim) process_emphasis(parser, subj, 0);
+            const djs_buf *misses = ((djs_refmap *)subj->refmap)->misses;
             w->in->firm = at;
+            w->in->misses = misses ? misses->len : 0;
             w->in->last = parent->last_child;
         }
     }
@@ -199,6 +201,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     in->patience = SIZE_MAX;
     in->open_end = false;
     in->firm = in->from;
+    in->misses = 0;
     in->last = NULL;
     subject_from_buf(parser->mem, 1, 0, &subj, &content, map);
     cmark_chunk_rtrim(&subj.input);

@@ -167,8 +167,9 @@ static void settle_plain(djs_leaf *leaf, const djs_page *page) {
     size_t word = leaf->shown;
     if (!leaf->quiet || !leaf->settled) return;
     while (word > leaf->plain && text[word - 1] != ' ') word--;
-    if (word > leaf->plain && word < leaf->shown)
-        forget(leaf, page->tail.len - (leaf->shown - word) - leaf->firm, word);
+    if (word == leaf->plain || word == leaf->shown) return;
+    leaf->missed = leaf->misses.len;
+    forget(leaf, page->tail.len - (leaf->shown - word) - leaf->firm, word);
 }
 
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
@@ -179,6 +180,9 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     if (n > PATIENCE && n >= leaf->parsed && n - leaf->parsed < leaf->parsed / GROWTH) return;
     leaf->parsed = n;
     djs_inlines in = {.text = leaf->text.ptr, .n = n, .from = leaf->context, .unfinished = true};
+    djs_buf_cut(&leaf->misses, leaf->missed);
+    djs_buf_clear(r->out);
+    r->mark = 0;
     size_t firm_html = djs_render_split(r, &in);
     if (n <= leaf->context) firm_html = r->mark = 0;
     djs_page_amend(page, leaf->firm, r->out->ptr, r->mark, edits);
@@ -190,6 +194,7 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
         leaf->settled = in.settled;
         leaf->seen = leaf->shown = leaf->plain = in.told;
     }
+    if (in.firm > leaf->context) leaf->missed = in.misses;
     if (in.firm > leaf->context) forget(leaf, firm_html, in.firm);
     else leaf->firm += firm_html;
 }

@@ -23,10 +23,13 @@ typedef struct {
     uint8_t stop;           /* of those above */
     const cmark_node *node; /* the live paragraph; NULL while only the unfinished line makes it */
     size_t start;           /* in djs_page.tail: where its start tag begins */
+    size_t head;            /* bytes of that tag */
     size_t firm;            /* in djs_page.tail: where the HTML of what is firm ends */
     size_t taken;           /* bytes of content known, text among them */
     djs_buf text;           /* the end of the content: `context` firm bytes, then what is not firm */
     size_t context;
+    djs_buf misses; /* labels that it asked for in vain; the first `missed` bytes are firm */
+    size_t missed;
     size_t parsed; /* of text: known when it was parsed last */
     size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
     bool quiet;    /* plain text that follows shows as it is, at the end of the tail */

@@ -239,16 +239,14 @@ static size_t inlines(djs_render *r, djs_inlines *in, cmark_map *map) {
     return split;
 }
 
-size_t djs_render_split(djs_render *r, djs_inlines *in) {
-    djs_buf_clear(r->out);
-    r->mark = 0;
-    return inlines(r, in, r->map);
-}
+size_t djs_render_split(djs_render *r, djs_inlines *in) { return inlines(r, in, r->map); }
 
 void djs_render_inlines(djs_render *r, cmark_node *node) {
+    djs_refmap *map = (djs_refmap *)(node == r->tail && r->tail_map ? r->tail_map : r->map);
+    if (node == r->tail && map->misses) djs_buf_clear(map->misses);
     djs_inlines in = {
         .text = node->content.ptr, .n = djs_render_told(r, node), .unfinished = node == r->tail && !r->raw};
-    size_t split = inlines(r, &in, node == r->tail && r->tail_map ? r->tail_map : r->map);
+    size_t split = inlines(r, &in, &map->base);
     if (node == r->tail) {
         r->tail_inlines = in;
         r->tail_firm = split;

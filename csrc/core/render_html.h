@@ -53,7 +53,7 @@ void djs_render_close(djs_render *r, const cmark_node *node, bool body);
 void djs_render_inlines(djs_render *r, cmark_node *node);
 
 /* Inlines of a growing paragraph. Where they begin to be not firm is returned,
- * as an offset in out, which is emptied first. */
+ * as an offset in out. */
 size_t djs_render_split(djs_render *r, djs_inlines *in);
 
 /* One row of a table; *body becomes true when it opened <tbody>. Its cells' user_data become their index. */

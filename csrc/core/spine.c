@@ -20,6 +20,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "spine.h"
+#include "follow.h"
 #include <cmark_ctype.h>
 
 djs_render djs_spine_renderer(djs_spine *s, cmark_parser *parser, cmark_map *map) {
@@ -51,6 +52,7 @@ void djs_spine_free(djs_spine *s) {
     djs_buf_free(&s->misses);
     djs_buf_free(&s->spare);
     djs_buf_free(&s->leaf.text);
+    djs_buf_free(&s->leaf.misses);
 }
 
 void djs_spine_flush(djs_spine *s) {
@@ -192,7 +194,7 @@ static void settle_block(djs_spine *s, djs_level *level, cmark_node *node) {
         bool body = level->body;
         djs_render_row(&r, node, &level->body);
         s->depth += level->body != body;
-    } else {
+    } else if (!djs_follow_settle(s, &r, node)) {
         djs_render_block(&r, node);
     }
     s->mark = r.mark;
@@ -330,6 +332,7 @@ void djs_spine_feed(cmark_parser *parser, const uint8_t *line, size_t n) {
 void djs_spine_line(djs_spine *s, const uint8_t *line, size_t n) {
     djs_spine_feed(s->live, line, n);
     settle(s);
+    djs_follow_line(s);
     djs_scratch_reset(s->memory);
 }
 

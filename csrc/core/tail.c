@@ -15,6 +15,7 @@
  * SPDX-License-Identifier: MIT */
 #include "tail.h"
 #include "complete.h"
+#include "follow.h"
 #include <cmark_ctype.h>
 #include <inlines.h>
 
@@ -152,101 +153,6 @@ static djs_render render_tail(djs_spine *s, cmark_parser *parser, cmark_node **c
     return r;
 }
 
-/* ---- the paragraph that grows ---- */
-
-static void show_leaf(djs_spine *s) {
-    /* Over the live definitions, because that map notes what it does not find. */
-    djs_refmap map = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
-    cmark_parser parser = djs_spine_scratch(s);
-    djs_render r = djs_spine_renderer(s, &parser, &map.base);
-    r.out = &s->spare;
-    djs_leaf_show(&s->leaf, &r, s->page, s->edits);
-    djs_spine_check(&s->spare);
-    djs_spine_check(&s->page->tail);
-}
-
-static void add_to_leaf(djs_spine *s, const uint8_t *text, size_t n) {
-    djs_status status = djs_leaf_add(&s->leaf, text, n);
-    if (status) djs_memory_fail(status);
-}
-
-/* After whole lines: is the open paragraph still the one we know, and nothing
- * else new? Then what its last lines brought is added. */
-static bool keep_leaf(djs_spine *s) {
-    djs_leaf *leaf = &s->leaf;
-    djs_level *level = djs_level_top(s);
-    cmark_node *child = level->settled ? level->settled->next : level->node->first_child;
-    leaf->line = 0;
-    if (!leaf->on || !child || !djs_is_open(child) || child->type != CMARK_NODE_PARAGRAPH ||
-        child != s->live->current)
-        return false;
-    if (leaf->node ? child != leaf->node || s->html.len : s->html.len != leaf->start) return false;
-    size_t size = (size_t)child->content.size, known = leaf->text.len;
-    if (size && child->content.ptr[size - 1] == '\n')
-        size--; /* not before the next line shows that there is one */
-    if (leaf->taken > size || memcmp(child->content.ptr + leaf->taken - known, leaf->text.ptr, known))
-        return false;
-    if (leaf->start) {
-        if (memcmp(s->page->tail.ptr, s->html.ptr, leaf->start)) return false;
-        djs_page_settle(s->page, leaf->start);
-        leaf->firm -= leaf->start;
-        leaf->start = 0;
-        djs_buf_clear(&s->html);
-        s->mark = 0;
-    }
-    leaf->node = child;
-    add_to_leaf(s, child->content.ptr + leaf->taken, size - leaf->taken);
-    return true;
-}
-
-/* Is the content the end of the line, but for spaces? */
-static bool ends_line(const cmark_strbuf *content, const uint8_t *line, size_t n) {
-    size_t size = (size_t)content->size;
-    if (size && content->ptr[size - 1] == '\n') size--;
-    while (n && (line[n - 1] == ' ' || line[n - 1] == '\t')) n--;
-    return size && size <= n && !memcmp(line + n - size, content->ptr, size);
-}
-
-/* What may end the text of this leaf before its line ends; -1 if the line does not end in it. */
-static int stops(const cmark_node *tail, const uint8_t *line, size_t n) {
-    if (tail->type == CMARK_NODE_PARAGRAPH) return 0;
-    if (!ends_line(&tail->content, line, n)) return -1;
-    if (tail->type == CMARK_NODE_HEADING) return DJS_STOP_HEADING; /* closing ones go */
-    if (tail->parent->type != CMARK_NODE_TABLE_ROW || memchr(line, '\\', n)) return -1;
-    size_t start = 0, pipes = 0;
-    while (start < n && (line[start] == ' ' || line[start] == '\t' || line[start] == '>')) start++;
-    if (start < n && line[start] == '|') start++;
-    for (size_t i = start; i < n; i++) pipes += line[i] == '|';
-    return pipes == (size_t)tail->as.cell_index ? DJS_STOP_CELL : -1; /* not one cell too many */
-}
-
-/* The page was just turned, and its tail ends in this leaf. line: the unfinished one, if it belongs to it. */
-static void begin_leaf(djs_spine *s, const djs_render *r, const cmark_node *tail, const cmark_node *node,
-                       size_t settled, const uint8_t *line, size_t n) {
-    djs_leaf *leaf = &s->leaf;
-    const djs_inlines *in = &r->tail_inlines;
-    int stop = stops(tail, line, n);
-    djs_buf text = leaf->text;
-    size_t size = (size_t)tail->content.size, context = 0;
-    if (stop < 0) return;
-    if (size && tail->content.ptr[size - 1] == '\n') size--;
-    if (in->firm) { /* one character before what is not firm */
-        do context++;
-        while (context < in->firm && (tail->content.ptr[in->firm - context] & 0xC0) == 0x80);
-    }
-    djs_buf_clear(&text);
-    *leaf = (djs_leaf){.on = true, .stop = (uint8_t)stop, .node = node, .text = text, .context = context, .line = n};
-    leaf->paragraph = tail->type == CMARK_NODE_PARAGRAPH;
-    leaf->start = r->tail_start - settled;
-    leaf->firm = r->tail_firm - settled;
-    leaf->taken = in->firm - context;
-    add_to_leaf(s, tail->content.ptr + leaf->taken, size - leaf->taken);
-    leaf->parsed = leaf->text.len;
-    if (leaf->paragraph) return;
-    while (n && (line[n - 1] == ' ' || line[n - 1] == '\t')) n--; /* cmark has taken them from the content */
-    add_to_leaf(s, line + n, leaf->line - n);
-}
-
 /* The live node that was copied, if it was the open leaf. */
 static cmark_node *open_paragraph(const djs_spine *s) {
     cmark_node *node = s->live->current;
@@ -302,8 +208,8 @@ static bool show_fence(djs_spine *s, const uint8_t *line, size_t n) {
 /* A copy of the spine gets the unfinished line, and is shown in place of the
  * tail. known: the open paragraph is s->leaf, and up to date but for the line. */
 static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
-    djs_refmap map = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
     djs_leaf *leaf = &s->leaf;
+    djs_refmap fresh = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap}, map = fresh;
     cmark_node **copies = djs_scratch.calloc(djs_level_count(s), sizeof *copies);
     cmark_parser parser = copy_spine(s, &map, copies);
     cmark_node *before = parser.current;
@@ -314,17 +220,18 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     }
     if (known && (!partial || parser.current == before)) {
         if (partial) {
-            add_to_leaf(s, (const uint8_t *)"\n", 1);
-            add_to_leaf(s, before->content.ptr + 1,
-                        (size_t)before->content.size - 2); /* the x, and a newline of cmark's */
+            djs_follow_add(s, (const uint8_t *)"\n", 1);
+            djs_follow_add(s, before->content.ptr + 1,
+                           (size_t)before->content.size - 2); /* the x, and a newline of cmark's */
             leaf->line = n;
         }
-        show_leaf(s);
+        djs_follow_show(s);
         return;
     }
     leaf->on = false;
+    fresh.misses = map.misses = &leaf->misses;
     if (known || !partial) { /* the copy has an x for the paragraph, or a line that is not told */
-        map = (djs_refmap){.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap};
+        map = fresh;
         parser = copy_spine(s, &map, copies);
         before = parser.current;
         if (partial) djs_spine_feed(&parser, line, n);
@@ -350,7 +257,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     djs_spine_check(&s->page->tail);
     if (tail && tail == growing && partial && !s->raw) s->raw_line = n;
     if (text && r.tail_inlines.text && r.mark > r.tail_inside && r.mark >= r.tail_firm)
-        begin_leaf(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, line, partial ? n : 0);
+        djs_follow_begin(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, line, partial ? n : 0);
     djs_buf_clear(&s->html);
     s->mark = 0;
 }
@@ -359,12 +266,11 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
     if (show_fence(s, line, n)) return;
-    if (leaf->on && lines) leaf->on = keep_leaf(s);
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
         leaf->on = djs_leaf_take(leaf, line, n);
         djs_spine_check(&leaf->text);
     }
-    if (leaf->on && leaf->line) show_leaf(s);
+    if (leaf->on && leaf->line) djs_follow_show(s);
     else show_copy(s, line, n, leaf->on);
 }
 
