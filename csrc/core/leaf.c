@@ -37,16 +37,17 @@ static size_t told(const djs_leaf *leaf) {
 /* ---- bytes that need no parser ---- */
 
 enum {
-    PLAIN = 0,  /* means nothing but itself, whatever is open before it */
-    HELD = 1,   /* held back at the end of a text, and else not plain */
-    OTHER = 2,  /* not plain */
-    LINE = 4,   /* ends the line */
-    AT = 8,     /* a link's destination cannot go on, or not simply */
+    HELD = 1,    /* held back at the end of a text, and else not plain */
+    OTHER = 2,   /* not plain: it may mean something */
+    LINE = 4,    /* ends the line */
+    AT = 8,      /* a link's destination cannot go on, or not simply */
     CLOSER = 16, /* a link's text or label may end */
-    SPACE = 128
+    SPACE = 128, /* parts words, as "(" and what is held do */
+    WWW = 256    /* a second one may begin an address */
 };
 
-static const uint8_t class[256] = {
+/* What is not named here is plain: it means nothing but itself, whatever is open before it. */
+static const uint16_t class[256] = {
     ['\n'] = OTHER | LINE | AT | SPACE,
     ['\r'] = OTHER | LINE | AT,
     ['\t'] = OTHER | AT | SPACE,
@@ -72,20 +73,21 @@ static const uint8_t class[256] = {
     ['@'] = OTHER,
     ['['] = OTHER,
     [']'] = OTHER | CLOSER,
+    ['w'] = WWW,
 };
 
-static bool has(const uint8_t *text, size_t n, uint8_t classes) {
-    for (size_t i = 0; i < n; i++)
-        if (class[text[i]] & classes) return true;
-    return false;
+static unsigned classes(const uint8_t *text, size_t n) {
+    unsigned all = 0;
+    for (size_t i = 0; i < n; i++) all |= class[text[i]];
+    return all;
 }
 
 /* Where plain text that begins at text[from] ends. */
 static size_t plain_end(const uint8_t *text, size_t from, size_t n) {
     for (size_t i = from; i < n; i++) {
         uint8_t c = text[i];
-        if (c == 'w' && text[i - 1] == 'w') return i; /* "www." */
-        if (!(class[c] & (HELD | OTHER))) continue;
+        if (!(class[c] & (HELD | OTHER | WWW))) continue;
+        if (c == 'w' && text[i - 1] != 'w') continue;
         if (c == ':' && !(i + 1 < n && text[i + 1] == '/')) continue; /* no address, or not yet */
         if (c == '!' && i + 1 < n && text[i + 1] != '[') continue;
         return i;
@@ -93,20 +95,34 @@ static size_t plain_end(const uint8_t *text, size_t from, size_t n) {
     return n;
 }
 
-/* Shows what was added if it is plain text; false if it has to be parsed. */
-static bool extend(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+/* The beginning of the word that ends at text[n], if it may be that of an address; or n. */
+static size_t address(const uint8_t *text, size_t n) {
+    size_t word = n;
+    while (word && n - word < 8 && text[word - 1] != '(' && !(class[text[word - 1]] & (SPACE | HELD))) word--;
+    return word < n && djs_link_begun(text + word, n - word) ? word : n;
+}
+
+/* Shows what was added if it is plain text; false if it has to be parsed. `all`: the classes of its bytes. */
+static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edits) {
     enum { PATIENT = 16 };
     const uint8_t *text = leaf->text.ptr;
-    size_t n = leaf->text.len, end = plain_end(text, leaf->seen, n), seen = end;
-    for (size_t i = end; i < n; i++)
-        if (!(class[text[i]] & HELD) || i - end == PATIENT) return false;
-    while (end > leaf->shown && text[end - 1] == ' ') end--;
-    size_t word = end;
-    while (word && end - word < 8 && text[word - 1] != '(' && !(class[text[word - 1]] & (SPACE | HELD))) word--;
-    if (word < end && word >= leaf->shown && djs_link_begun(text + word, end - word)) {
-        for (end = seen = word; end > leaf->shown && text[end - 1] == ' ';) end--;
-    } else if (seen == n && n > leaf->seen && text[n - 1] == ':') {
-        seen--;
+    size_t n = leaf->text.len, end = n;
+    if (all & (HELD | OTHER | WWW)) end = plain_end(text, leaf->seen, n);
+    size_t seen = end;
+    if (leaf->settled && end < n && text[end] == '[' && text[end - 1] != '!' &&
+        !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
+        leaf->wake = CLOSER;
+        leaf->patience = end + DJS_HOLD_BRACKET;
+    } else {
+        for (size_t i = end; i < n; i++)
+            if (!(class[text[i]] & HELD) || i - end == PATIENT) return false;
+        while (end > leaf->shown && text[end - 1] == ' ') end--;
+        size_t word = address(text, end);
+        if (word < end && word >= leaf->shown) {
+            for (end = seen = word; end > leaf->shown && text[end - 1] == ' ';) end--;
+        } else if (seen == n && text[n - 1] == ':') {
+            seen--;
+        }
     }
     leaf->seen = seen;
     if (end == leaf->shown) return true;
@@ -115,19 +131,22 @@ static bool extend(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
     return true;
 }
 
-bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n) {
-    if (has(line + leaf->line, n - leaf->line, LINE | leaf->stop)) return false;
+bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *all) {
+    *all = classes(line + leaf->line, n - leaf->line);
+    if (*all & (LINE | leaf->stop)) return false;
     djs_leaf_add(leaf, line + leaf->line, n - leaf->line);
     leaf->line = n;
     return true;
 }
 
 bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits) {
-    size_t before = leaf->text.len;
-    if (!leaf->on || !leaf->line || !(leaf->quiet || leaf->wake) || !djs_leaf_take(leaf, line, n)) return false;
+    bool rest = leaf->seen < leaf->text.len;
+    unsigned all;
+    if (!leaf->on || !leaf->line || !(leaf->quiet || leaf->wake) || !djs_leaf_take(leaf, line, n, &all))
+        return false;
     if (leaf->text.status) edits->html.status = leaf->text.status;
-    if (!leaf->wake) return extend(leaf, page, edits);
-    return leaf->text.len <= leaf->patience && !has(leaf->text.ptr + before, leaf->text.len - before, leaf->wake);
+    if (!leaf->wake) return extend(leaf, rest ? ~0u : all, page, edits);
+    return leaf->text.len <= leaf->patience && !(all & leaf->wake);
 }
 
 /* After a parse: may plain text follow as it is? Not near an address, whose end depends on what follows. */

@@ -44,8 +44,8 @@ typedef struct {
 /* More of the content. */
 djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n);
 
-/* Takes more of the line that the leaf takes part of; false if it may end in it. */
-bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n);
+/* Takes more of the unfinished line; false if the leaf may end in it. *all: what kinds of bytes came. */
+bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *all);
 
 /* The same, and shows it, if it is plain text that cannot mean anything else: true. Else djs_tail_show must. */
 bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits);

@@ -266,8 +266,9 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
     if (show_fence(s, line, n)) return;
+    unsigned all;
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
-        leaf->on = djs_leaf_take(leaf, line, n);
+        leaf->on = djs_leaf_take(leaf, line, n, &all);
         djs_spine_check(&leaf->text);
     }
     if (leaf->on && leaf->line) djs_follow_show(s);
