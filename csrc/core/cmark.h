@@ -67,8 +67,8 @@ typedef struct {
 void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in, cmark_map *map);
 
 /* Could text, the beginning of a paragraph, still be (or contain) a link
- * reference definition? */
-bool djs_cmark_may_define(cmark_mem *mem, const uint8_t *text, size_t n);
+ * reference definition? *held: until when that stays so, as djs_inlines.held; or NULL. */
+bool djs_cmark_may_define(cmark_mem *mem, const uint8_t *text, size_t n, char *held);
 
 /* ---- tables ---- */
 

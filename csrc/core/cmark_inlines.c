@@ -29,6 +29,7 @@ static void cut_from(subject *subj, cmark_node *node, bufsize_t position) {
 /* After "](": nothing but what goes on until a space or parenthesis? */
 static bool plain_destination(const uint8_t *text, size_t n) {
     size_t i = 0;
+    if (n && text[n - 1] == '\n') n--; /* cmark ends an unfinished line with one, too */
     while (i < n && text[i] > ' ' && !strchr("<>\"'()\\", text[i])) i++;
     return i == n;
 }
@@ -256,17 +257,20 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     if (destination && plain_destination(in->text + destination, in->n - destination)) in->held = ')';
 }
 
-bool djs_cmark_may_define(cmark_mem *mem, const uint8_t *text, size_t n) {
+bool djs_cmark_may_define(cmark_mem *mem, const uint8_t *text, size_t n, char *held) {
     size_t i;
+    if (held) *held = '?';
     if (!n || text[0] != '[') return false;
     for (i = 1; i < n && text[i] != ']'; i++) {
         if (text[i] == '[' || i > MAX_LINK_LABEL_LENGTH + 1) return false;
         if (text[i] == '\\') i++;
     }
+    if (i >= n && held && text[n - 1] != '\\') *held = ']';
     if (i + 1 >= n) return true;
     if (text[i + 1] != ':') return false;
     for (i += 2; i < n && cmark_isspace(text[i]); i++) {}
     if (i >= n) return true;
+    if (held && plain_destination(text + i, n - i)) *held = ')';
     djs_refmap none = {.base = {.mem = mem}};
     cmark_chunk input = {(unsigned char *)text, (bufsize_t)n, 0};
     if (cmark_parse_reference_inline(mem, &input, &none.base)) return true;

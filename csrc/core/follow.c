@@ -23,8 +23,7 @@ static bool ends_line(const cmark_strbuf *content, const uint8_t *line, size_t n
     return size && size <= n && !memcmp(line + n - size, content->ptr, size);
 }
 
-/* What may end the text of this leaf before its line ends; -1 if the line does not end in it. */
-static int stops(const cmark_node *tail, const uint8_t *line, size_t n) {
+int djs_follow_stops(const cmark_node *tail, const uint8_t *line, size_t n) {
     if (tail->type == CMARK_NODE_PARAGRAPH) return 0;
     if (!ends_line(&tail->content, line, n)) return -1;
     if (tail->type == CMARK_NODE_HEADING) return DJS_STOP_HEADING; /* closing ones go */
@@ -41,7 +40,7 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
                        size_t settled, const uint8_t *line, size_t n) {
     djs_leaf *leaf = &s->leaf;
     const djs_inlines *in = &r->tail_inlines;
-    int stop = stops(tail, line, n);
+    int stop = djs_follow_stops(tail, line, n);
     djs_buf text = leaf->text, misses = leaf->misses;
     size_t size = (size_t)tail->content.size, context = 0;
     if (stop < 0) return;

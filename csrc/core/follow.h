@@ -10,6 +10,9 @@
 
 #include "spine.h"
 
+/* What may end the text of this leaf before its line ends, as djs_leaf.stop; -1 if the line does not end in it. */
+int djs_follow_stops(const cmark_node *tail, const uint8_t *line, size_t n);
+
 /* The page was just turned, and its tail ends in this leaf, the copy of node or NULL when only the unfinished
  * line makes it. line: that one, if it belongs to it. settled: where the tail begins in what r rendered. */
 void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail, const cmark_node *node,

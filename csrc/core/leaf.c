@@ -43,6 +43,7 @@ enum {
     AT = 8,      /* a link's destination cannot go on, or not simply */
     CLOSER = 16, /* a link's text or label may end */
     SPACE = 128, /* parts words, as "(" and what is held do */
+    ESCAPE = 512, /* it, and a "[", may make a label none */
     WWW = 256    /* a second one may begin an address */
 };
 
@@ -60,7 +61,7 @@ static const uint16_t class[256] = {
     [')'] = AT,
     ['<'] = OTHER | AT,
     ['>'] = OTHER | AT,
-    ['\\'] = OTHER | AT | DJS_STOP_CELL,
+    ['\\'] = OTHER | AT | ESCAPE | DJS_STOP_CELL,
     ['|'] = DJS_STOP_CELL,
     ['#'] = DJS_STOP_HEADING,
     ['!'] = HELD,
@@ -71,7 +72,7 @@ static const uint16_t class[256] = {
     ['&'] = OTHER,
     [':'] = OTHER,
     ['@'] = OTHER,
-    ['['] = OTHER,
+    ['['] = OTHER | ESCAPE,
     [']'] = OTHER | CLOSER,
     ['w'] = WWW,
 };
@@ -111,7 +112,7 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
     size_t seen = end;
     if (leaf->settled && end < n && text[end] == '[' && text[end - 1] != '!' &&
         !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
-        leaf->wake = CLOSER;
+        leaf->wake = djs_wait_for(']', leaf->stop);
         leaf->patience = end + DJS_HOLD_BRACKET;
     } else {
         for (size_t i = end; i < n; i++)
@@ -128,6 +129,20 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
     if (end == leaf->shown) return true;
     djs_page_extend(page, text + leaf->shown, end - leaf->shown, edits);
     leaf->shown = end;
+    return true;
+}
+
+unsigned djs_wait_for(char held, uint8_t stop) {
+    unsigned wake = held == ']' ? CLOSER | ESCAPE : held == ')' ? AT : 0;
+    return wake ? wake | LINE | stop : 0;
+}
+
+bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
+    if (!wait->wake || n > wait->most || classes(line + wait->line, n - wait->line) & wait->wake) {
+        wait->wake = 0;
+        return false;
+    }
+    wait->line = n;
     return true;
 }
 
@@ -206,7 +221,7 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     if (n <= leaf->context) firm_html = r->mark = 0;
     djs_page_amend(page, leaf->firm, r->out->ptr, r->mark, edits);
     if (n == leaf->text.len && in.held) {
-        leaf->wake = in.held == ']' ? CLOSER : in.held == ')' ? AT : 0;
+        leaf->wake = djs_wait_for(in.held, leaf->stop);
         leaf->patience = in.patience;
     } else if (n == leaf->text.len && is_quiet(leaf, &in)) {
         leaf->quiet = true;

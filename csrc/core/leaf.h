@@ -37,12 +37,25 @@ typedef struct {
     size_t plain;  /* of text: where what was shown since it was quiet begins */
     size_t shown;  /* of text: what the page shows, trailing spaces not among it */
     size_t seen;   /* of text: known to be plain */
-    uint8_t wake;  /* something is held back that only one of these classes of bytes can show; or 0 */
+    unsigned wake; /* something is held back that only bytes of these classes can show; or 0 */
     size_t patience; /* or a text that is longer than this */
 } djs_leaf;
 
 /* More of the content. */
 djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n);
+
+/* A line in which something is held back that only certain bytes can show. */
+typedef struct {
+    unsigned wake; /* their classes; 0: not known */
+    size_t line;   /* how much of it was seen */
+    size_t most;   /* and how long it may get */
+} djs_wait;
+
+/* held: as djs_inlines says. stop: as djs_leaf says. */
+unsigned djs_wait_for(char held, uint8_t stop);
+
+/* Does what was added to the line change nothing? */
+bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n);
 
 /* Takes more of the unfinished line; false if the leaf may end in it. *all: what kinds of bytes came. */
 bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *all);

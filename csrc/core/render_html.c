@@ -210,7 +210,7 @@ size_t djs_render_told(const djs_render *r, const cmark_node *paragraph) {
     const uint8_t *text = paragraph->content.ptr;
     size_t n = (size_t)paragraph->content.size;
     if (paragraph != r->tail || r->raw || paragraph->type != CMARK_NODE_PARAGRAPH) return n;
-    if (djs_cmark_may_define(r->parser->mem, text, n)) return 0;
+    if (djs_cmark_may_define(r->parser->mem, text, n, NULL)) return 0;
     return djs_header_told(text, n);
 }
 

@@ -37,6 +37,7 @@ struct djs_spine {
     size_t raw_line;     /* bytes of the unfinished line that the growing block shows; 0: not told yet */
     int defs_line;       /* the line where the open paragraph began of which `defs` bytes are definitions */
     size_t defs;         /* that no later line can change */
+    djs_wait wait;       /* what the unfinished line waits for */
     djs_leaf leaf;       /* the paragraph that grows */
     djs_buf spare;       /* what it renders into */
     djs_buf html;        /* settled since the page was last turned */

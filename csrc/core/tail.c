@@ -180,6 +180,7 @@ static bool show_more_raw(djs_spine *s, const uint8_t *line, size_t n) {
 
 bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
     if (s->raw_line) return show_more_raw(s, line, n);
+    if (s->wait.wake && djs_wait_on(&s->wait, line, n)) return true;
     return djs_leaf_more(&s->leaf, line, n, s->page, s->edits);
 }
 
@@ -241,9 +242,18 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     if (s->growing) growing = copies[djs_level_count(s) - 1]->last_child;
     while (growing && growing->user_data != &on_page) growing = growing->prev;
     bool whole = tail != before || tail->start_line != s->defs_line || !s->defs;
-    bool text = tail && whole && !s->raw && djs_cmark_has_inlines(tail) &&
-                (tail->type != CMARK_NODE_PARAGRAPH ||
-                 !djs_cmark_may_define(&djs_scratch, tail->content.ptr, (size_t)tail->content.size));
+    bool inlines = tail && !s->raw && djs_cmark_has_inlines(tail), text = inlines && whole;
+    djs_wait wait = {.line = n, .most = SIZE_MAX};
+    if (inlines && tail->type == CMARK_NODE_PARAGRAPH) {
+        char held;
+        size_t size = (size_t)tail->content.size;
+        size -= size && tail->content.ptr[size - 1] == '\n';
+        if (djs_cmark_may_define(&djs_scratch, tail->content.ptr, size, &held)) {
+            text = false;
+            wait.wake = djs_wait_for(held, 0);
+            if (held == ']') wait.most = n + DJS_HOLD_BRACKET;
+        }
+    }
     djs_cmark_close_all(&parser);
     for (size_t i = 1; i < djs_level_count(s) && i <= DJS_MAX_NESTING; i++)
         if (djs_is_list(copies[i]) && copies[i]->as.list.tight != djs_levels(s)[i].tight) {
@@ -256,8 +266,16 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
     djs_spine_check(&s->page->tail);
     if (tail && tail == growing && partial && !s->raw) s->raw_line = n;
-    if (text && r.tail_inlines.text && r.mark > r.tail_inside && r.mark >= r.tail_firm)
+    if (text && r.tail_inlines.text && r.mark > r.tail_inside && r.mark >= r.tail_firm) {
         djs_follow_begin(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, line, partial ? n : 0);
+    } else if (text && partial && r.tail_inlines.text) {
+        int stop = djs_follow_stops(tail, line, n);
+        size_t more = (size_t)tail->content.size;
+        if (stop >= 0) wait.wake = djs_wait_for(r.tail_inlines.held, (uint8_t)stop);
+        if (r.tail_inlines.patience < SIZE_MAX)
+            wait.most = n + (r.tail_inlines.patience > more ? r.tail_inlines.patience - more : 0);
+    }
+    if (partial) s->wait = wait;
     djs_buf_clear(&s->html);
     s->mark = 0;
 }
@@ -265,6 +283,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
 void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
+    s->wait.wake = 0;
     if (show_fence(s, line, n)) return;
     unsigned all;
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
