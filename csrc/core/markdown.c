@@ -201,6 +201,7 @@ static void patch_late(djs_markdown *md) {
 
 static void whole_line(void *context, const uint8_t *line, size_t n) {
     djs_markdown *md = context;
+    if (djs_tail_line(&md->spine, line, n)) return;
     djs_spine_line(&md->spine, line, n);
     if (md->fresh.len) patch_late(md);
 }

@@ -161,20 +161,37 @@ static cmark_node *open_paragraph(const djs_spine *s) {
 
 /* ---- code and raw HTML, line by line ---- */
 
+/* Text of the growing block follows what is on the page. */
+static void grow_raw(djs_spine *s, const uint8_t *text, size_t n) {
+    djs_edit *edit = djs_edits_add(s->edits, DJS_GROW);
+    djs_render r = {.out = &s->edits->html};
+    djs_render_text(&r, text, n);
+    if (!edit) return;
+    edit->depth = s->page->depth;
+    edit->n = s->edits->html.len - edit->html;
+    djs_buf_put(&s->page->tail, s->edits->html.ptr + edit->html, edit->n);
+    if (s->page->tail.status) s->edits->html.status = s->page->tail.status;
+}
+
+static bool is_fence(const cmark_node *node) {
+    return node && node->type == CMARK_NODE_CODE_BLOCK && node->as.code.fenced;
+}
+
+/* A line of a fence that stands in no container: is it code for sure, and not what closes the fence? */
+static bool is_code(const djs_spine *s, const uint8_t *line, size_t n) {
+    const cmark_node *node = s->growing;
+    size_t indent = 0;
+    if (djs_level_count(s) > 1 || node->as.code.fence_offset) return false;
+    while (indent < n && line[indent] == ' ') indent++;
+    return indent > 3 || indent == n || line[indent] != node->as.code.fence_char;
+}
+
 /* More of a line that is known to be the growing block's: shown as it is. */
 static bool show_more_raw(djs_spine *s, const uint8_t *line, size_t n) {
     for (size_t i = s->raw_line; i < n; i++)
         if (line[i] == '\n' || line[i] == '\r') return false;
-    djs_edit *edit = djs_edits_add(s->edits, DJS_GROW);
-    djs_render r = {.out = &s->edits->html};
-    size_t before = s->edits->html.len;
-    djs_render_text(&r, line + s->raw_line, n - s->raw_line);
+    grow_raw(s, line + s->raw_line, n - s->raw_line);
     s->raw_line = n;
-    if (!edit) return true;
-    edit->depth = s->page->depth;
-    edit->n = s->edits->html.len - before;
-    djs_buf_put(&s->page->tail, s->edits->html.ptr + before, edit->n);
-    if (s->page->tail.status) s->edits->html.status = s->page->tail.status;
     return true;
 }
 
@@ -184,23 +201,30 @@ bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
     return djs_leaf_more(&s->leaf, line, n, s->page, s->edits);
 }
 
-/* The beginning of a line in a fence that stands in no container: code, unless it may close the fence. */
+bool djs_tail_line(djs_spine *s, const uint8_t *line, size_t n) {
+    if (!is_fence(s->growing) || s->html.len) return false;
+    if (!s->raw_line && (s->page->tail.len || !is_code(s, line, n))) return false;
+    if (n > s->raw_line) grow_raw(s, line + s->raw_line, n - s->raw_line);
+    grow_raw(s, (const uint8_t *)"\n", 1);
+    djs_buf_clear(&s->page->tail); /* it is settled */
+    s->live->line_number++;
+    s->raw_line = 0;
+    return true;
+}
+
+/* The beginning of a line in a fence. */
 static bool show_fence(djs_spine *s, const uint8_t *line, size_t n) {
-    const cmark_node *node = s->growing;
-    size_t indent = 0;
-    if (!node || djs_level_count(s) > 1 || node->type != CMARK_NODE_CODE_BLOCK || !node->as.code.fenced ||
-        node->as.code.fence_offset)
-        return false;
-    while (indent < n && line[indent] == ' ') indent++;
-    if (is_blank(line, n) || (indent < 4 && line[indent] == node->as.code.fence_char)) return false;
+    if (!is_fence(s->growing)) return false;
+    bool blank = is_blank(line, n);
+    if (!blank && !is_code(s, line, n)) return false;
     size_t settled = s->html.len;
     djs_render r = {.out = &s->html, .mark = s->mark};
-    djs_render_text(&r, line, n);
+    if (!blank) djs_render_text(&r, line, n);
     djs_spine_check(&s->html);
     djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
     djs_buf_clear(&s->html);
     s->mark = 0;
-    s->raw_line = n;
+    s->raw_line = blank ? 0 : n;
     return true;
 }
 

@@ -16,6 +16,10 @@
  * false, and djs_tail_show must. Line ends among it are seen. */
 bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n);
 
+/* Settles a whole line that is known to be code, without a parser. Otherwise
+ * false, and djs_spine_line must. */
+bool djs_tail_line(djs_spine *s, const uint8_t *line, size_t n);
+
 /* Shows the page with what is settled and the unfinished line. lines: whole
  * ones came since it was shown last. */
 void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines);
