@@ -232,9 +232,18 @@ static djs_status fill(djs_markdown *md) {
     return status;
 }
 
-/* Most frames bring only more of a line that is known to be text: no parser has to see them. */
+/* Most frames bring only more of a line that is known to be text, or lines of code: no parser has to see them. */
 static bool show_more(djs_markdown *md) {
-    if (md->skip_newline || !djs_tail_more(&md->spine, md->text.ptr, md->text.len)) return false;
+    if (md->skip_newline) return false;
+    while (!djs_tail_more(&md->spine, md->text.ptr, md->text.len)) {
+        const uint8_t *text = md->text.ptr, *end = NULL;
+        if (md->spine.growing) end = memchr(text + md->shown, '\n', md->text.len - md->shown);
+        if (!end || memchr(text + md->shown, '\r', (size_t)(end - text) - md->shown) ||
+            !djs_tail_line(&md->spine, text, (size_t)(end - text)))
+            return false;
+        djs_buf_drop(&md->text, (size_t)(end - text) + 1);
+        md->shown = 0;
+    }
     md->shown = md->text.len;
     return true;
 }

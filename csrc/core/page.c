@@ -24,12 +24,6 @@ djs_edit *djs_edits_add(djs_edits *edits, djs_edit_kind kind) {
     return edit;
 }
 
-djs_status djs_edits_status(const djs_edits *edits) {
-    return edits->list.status   ? edits->list.status
-           : edits->html.status ? edits->html.status
-                                : edits->paths.status;
-}
-
 void djs_edits_clear(djs_edits *edits) {
     djs_buf_clear(&edits->list);
     djs_buf_clear(&edits->html);

@@ -29,7 +29,11 @@ typedef struct {
 
 /* Room for one more edit, zeroed but for its kind; NULL when the error is set. */
 djs_edit *djs_edits_add(djs_edits *edits, djs_edit_kind kind);
-djs_status djs_edits_status(const djs_edits *edits);
+static inline djs_status djs_edits_status(const djs_edits *edits) {
+    return edits->list.status   ? edits->list.status
+           : edits->html.status ? edits->html.status
+                                : edits->paths.status;
+}
 void djs_edits_clear(djs_edits *edits);
 void djs_edits_free(djs_edits *edits);
 static inline size_t djs_edits_count(const djs_edits *edits) { return edits->list.len / sizeof(djs_edit); }

@@ -162,10 +162,11 @@ static cmark_node *open_paragraph(const djs_spine *s) {
 /* ---- code and raw HTML, line by line ---- */
 
 /* Text of the growing block follows what is on the page. */
-static void grow_raw(djs_spine *s, const uint8_t *text, size_t n) {
+static void grow_raw(djs_spine *s, const uint8_t *text, size_t n, const char *end) {
     djs_edit *edit = djs_edits_add(s->edits, DJS_GROW);
     djs_render r = {.out = &s->edits->html};
     djs_render_text(&r, text, n);
+    djs_buf_put(r.out, end, strlen(end));
     if (!edit) return;
     edit->depth = s->page->depth;
     edit->n = s->edits->html.len - edit->html;
@@ -186,17 +187,23 @@ static bool is_code(const djs_spine *s, const uint8_t *line, size_t n) {
     return indent > 3 || indent == n || line[indent] != node->as.code.fence_char;
 }
 
-/* More of a line that is known to be the growing block's: shown as it is. */
-static bool show_more_raw(djs_spine *s, const uint8_t *line, size_t n) {
+/* More of a line that is known to be the growing block's: shown as it is. Or
+ * the beginning of one, where nothing waits for being shown before it. */
+static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
     for (size_t i = s->raw_line; i < n; i++)
         if (line[i] == '\n' || line[i] == '\r') return false;
-    grow_raw(s, line + s->raw_line, n - s->raw_line);
+    if (!s->raw_line) {
+        if (s->html.len || s->page->tail.len || !is_fence(s->growing)) return false;
+        if (is_blank(line, n)) return true;
+        if (!is_code(s, line, n)) return false;
+    }
+    grow_raw(s, line + s->raw_line, n - s->raw_line, "");
     s->raw_line = n;
     return true;
 }
 
 bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
-    if (s->raw_line) return show_more_raw(s, line, n);
+    if (s->growing && show_raw(s, line, n)) return true;
     if (s->wait.wake && djs_wait_on(&s->wait, line, n)) return true;
     return djs_leaf_more(&s->leaf, line, n, s->page, s->edits);
 }
@@ -204,27 +211,10 @@ bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
 bool djs_tail_line(djs_spine *s, const uint8_t *line, size_t n) {
     if (!is_fence(s->growing) || s->html.len) return false;
     if (!s->raw_line && (s->page->tail.len || !is_code(s, line, n))) return false;
-    if (n > s->raw_line) grow_raw(s, line + s->raw_line, n - s->raw_line);
-    grow_raw(s, (const uint8_t *)"\n", 1);
+    grow_raw(s, line + s->raw_line, n - s->raw_line, "\n");
     djs_buf_clear(&s->page->tail); /* it is settled */
     s->live->line_number++;
     s->raw_line = 0;
-    return true;
-}
-
-/* The beginning of a line in a fence. */
-static bool show_fence(djs_spine *s, const uint8_t *line, size_t n) {
-    if (!is_fence(s->growing)) return false;
-    bool blank = is_blank(line, n);
-    if (!blank && !is_code(s, line, n)) return false;
-    size_t settled = s->html.len;
-    djs_render r = {.out = &s->html, .mark = s->mark};
-    if (!blank) djs_render_text(&r, line, n);
-    djs_spine_check(&s->html);
-    djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
-    djs_buf_clear(&s->html);
-    s->mark = 0;
-    s->raw_line = blank ? 0 : n;
     return true;
 }
 
@@ -308,7 +298,7 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
     s->wait.wake = 0;
-    if (show_fence(s, line, n)) return;
+    if (s->growing && show_raw(s, line, n)) return;
     unsigned all;
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
         leaf->on = djs_leaf_take(leaf, line, n, &all);
