@@ -189,6 +189,7 @@ static void forget(djs_leaf *leaf, size_t html, size_t firm) {
     leaf->context = firm - keep;
     leaf->parsed = leaf->parsed > keep ? leaf->parsed - keep : 0;
     leaf->patience -= keep;
+    leaf->known = leaf->known > keep ? leaf->known - keep : 0;
     leaf->seen -= keep;
     leaf->shown -= keep;
     leaf->plain -= keep;
@@ -207,8 +208,10 @@ static void settle_plain(djs_leaf *leaf, const djs_page *page) {
 }
 
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
+    if (leaf->known == leaf->text.len) return;
     settle_plain(leaf, page);
     size_t n = told(leaf);
+    leaf->known = leaf->text.len;
     leaf->quiet = false;
     leaf->wake = 0;
     if (n > PATIENCE && n >= leaf->parsed && n - leaf->parsed < leaf->parsed / GROWTH) return;

@@ -32,6 +32,7 @@ typedef struct {
     size_t missed;
     size_t parsed; /* of text: known when it was parsed last */
     size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
+    size_t known;  /* of text: what was known when it was shown last */
     bool quiet;    /* plain text that follows shows as it is, at the end of the tail */
     bool settled;  /* and nothing is open there */
     size_t plain;  /* of text: where what was shown since it was quiet begins */

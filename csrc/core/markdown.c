@@ -64,6 +64,7 @@ djs_markdown *djs_markdown_new(const djs_markdown_options *options) {
                             .edits = &md->edits,
                             .options = &md->options.render,
                             .raw = options->mode == DJS_RAW,
+                            .strict = options->fill,
                             .on_leaf = note_leaf,
                             .context = md};
     if (djs_spine_start(&md->spine)) {

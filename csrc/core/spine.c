@@ -290,7 +290,7 @@ static void close_growing(djs_spine *s) {
     take(djs_level_top(s), node);
 }
 
-static void settle(djs_spine *s) {
+void djs_spine_settle(djs_spine *s) {
     watch_levels(s);
     for (;;) {
         djs_level *level = djs_level_top(s);
@@ -331,14 +331,14 @@ void djs_spine_feed(cmark_parser *parser, const uint8_t *line, size_t n) {
 
 void djs_spine_line(djs_spine *s, const uint8_t *line, size_t n) {
     djs_spine_feed(s->live, line, n);
-    settle(s);
+    djs_spine_settle(s);
     djs_follow_line(s);
     djs_scratch_reset(s->memory);
 }
 
 void djs_spine_end(djs_spine *s) {
     djs_cmark_close_all(s->live);
-    settle(s);
+    djs_spine_settle(s);
     djs_spine_flush(s);
 }
 

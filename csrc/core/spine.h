@@ -45,6 +45,7 @@ struct djs_spine {
     djs_page *page;
     djs_edits *edits;
     const djs_render_options *options;
+    bool strict;    /* a frame shows what a render of the text so far would, without memory of earlier ones */
     bool raw;       /* show the tail as if the text ended here */
     djs_buf misses; /* labels the leaf just rendered asked for in vain */
     void (*on_leaf)(djs_render *r, cmark_node *leaf);
@@ -59,6 +60,9 @@ void djs_spine_feed(cmark_parser *parser, const uint8_t *line, size_t n);
 
 /* One complete line: parse it, settle what it closed. Inside djs_memory_enter. */
 void djs_spine_line(djs_spine *s, const uint8_t *line, size_t n);
+
+/* Settles what is closed. */
+void djs_spine_settle(djs_spine *s);
 
 /* The end of the text: everything settles. */
 void djs_spine_end(djs_spine *s);

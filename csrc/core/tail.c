@@ -131,6 +131,16 @@ static bool is_blank(const uint8_t *line, size_t n) {
     return !n;
 }
 
+/* After an open paragraph: nothing but the beginning of a line, which nobody can tell yet? */
+static bool is_marker(const uint8_t *line, size_t n) {
+    size_t i = 0, run;
+    while (i < n && line[i] == ' ') i++;
+    for (run = i; i < n && line[i] == line[run]; i++) {}
+    if (run < n && !strchr("-*+", line[run])) return false;
+    while (i < n && line[i] == ' ') i++;
+    return i == n;
+}
+
 /* Renders what the copies hold beyond the page. */
 static djs_render render_tail(djs_spine *s, cmark_parser *parser, cmark_node **copies, cmark_node *tail,
                               const cmark_node *growing) {
@@ -243,6 +253,10 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
         djs_follow_show(s);
         return;
     }
+    if (known && !s->strict) { /* the line has ended the paragraph: it settles, and is not shown again each time */
+        s->live->current = djs_cmark_close(s->live, s->live->current);
+        djs_spine_settle(s);
+    }
     leaf->on = false;
     fresh.misses = map.misses = &leaf->misses;
     if (known || !partial) { /* the copy has an x for the paragraph, or a line that is not told */
@@ -304,7 +318,7 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
         leaf->on = djs_leaf_take(leaf, line, n, &all);
         djs_spine_check(&leaf->text);
     }
-    if (leaf->on && leaf->line) djs_follow_show(s);
+    if (leaf->on && (leaf->line || is_marker(line, n))) djs_follow_show(s);
     else show_copy(s, line, n, leaf->on);
 }
 
