@@ -230,6 +230,7 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
         leaf->quiet = true;
         leaf->settled = in.settled;
         leaf->seen = leaf->shown = leaf->plain = in.told;
+        if (leaf->text.ptr[in.told - 1] == ':') leaf->seen--; /* what follows tells whether it is an address */
     }
     if (in.firm > leaf->context) leaf->missed = in.misses;
     if (in.firm > leaf->context) forget(leaf, firm_html, in.firm);
