@@ -30,6 +30,7 @@ typedef struct {
     size_t context;
     djs_buf misses; /* labels that it asked for in vain; the first `missed` bytes are firm */
     size_t missed;
+    size_t definitions; /* labels that were defined when it began */
     size_t parsed; /* of text: known when it was parsed last */
     size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
     bool quiet;    /* plain text that follows shows as it is, at the end of the tail */
