@@ -12,6 +12,7 @@ from test_markdown_spec import ALL
 
 from djust_stream import MarkdownStream, render_markdown
 
+REL = ' rel="nofollow noopener noreferrer"'
 MARKDOWN = st.integers(0, 1 << 40).map(document) | st.text(alphabet=st.characters(codec="utf-8"), max_size=80)
 
 
@@ -96,14 +97,14 @@ def test_late_definition_touches_its_leaf_only() -> None:
 def test_edits_are_small() -> None:
     stream = MarkdownStream(dir_auto=False)
     frames = []
-    for piece in ("Some **bo", "ld** te", "xt\n\n- a\n", "- b\n\n- c", " `d"):
+    for piece in ("Some **bo", "ld** te", "xt\n\n- a\n", "- b\n\n- x", " `d"):
         stream.feed(piece)
         frames.append(stream.edits())
     assert frames == [
         [("grow", 0, "<p>Some <strong>bo</strong></p>")],
         [("grow", 2, "ld"), ("grow", 1, " te")],
         [("grow", 1, "xt"), ("grow", 0, "<ul><li>a</li></ul>")],
-        [("grow", 1, "<li>b</li>"), ("loose", 1, 1), ("grow", 1, "<li><p>c</p></li>")],
+        [("grow", 1, "<li>b</li>"), ("loose", 1, 1), ("grow", 1, "<li><p>x</p></li>")],
         [("grow", 3, " <code>d</code>")],
     ]
     assert stream.finish() == [("cut", 3, 1, 0), ("grow", 3, "`d")]
@@ -125,13 +126,37 @@ def test_edits_are_small() -> None:
         ("a **", "<p>a</p>"),
         ("a **b", "<p>a <strong>b</strong></p>"),
         ("a *b", "<p>a <em>b</em></p>"),
-        ("2*3", "<p>2*3</p>"),
+        ("2*3", "<p>2</p>"),
+        ("2*3 = 6, " + "and so on " * 10 + "!", "<p>2*3 = 6, " + "and so on " * 9 + "and so on</p>"),
+        ("2*x and 3*y", "<p>2<em>x and 3</em>y</p>"),
+        ("2**10 is", "<p>2</p>"),
+        ("3~5", "<p>3</p>"),
+        ("f(x)*g(x", "<p>f(x)</p>"),
+        ("中文**粗体", "<p>中文</p>"),
+        ("中文**粗体**", "<p>中文</p>"),
+        ("中文**粗体**中", "<p>中文<strong>粗体</strong>中</p>"),
+        ("中文**" + "粗体" * 13, "<p>中文<strong>" + "粗体" * 13 + "</strong></p>"),
+        ("**名（name）**是", "<p>**名（name）**是</p>"),
+        ("**Note:**text", "<p>**Note:**text</p>"),
+        ("***a* b", "<p><strong><em>a</em> b</strong></p>"),
+        ("***a* b *c* d", "<p><strong><em>a</em> b <em>c</em> d</strong></p>"),
         ("a ~~b", "<p>a <del>b</del></p>"),
-        ("a `b *c", "<p>a <code>b *c</code></p>"),
+        ("a `b *x", "<p>a <code>b *x</code></p>"),
         ("a [b", "<p>a </p>"),
-        ("a [b](http://x", "<p>a </p>"),
-        ("a ![b](x) c", '<p>a <a href="x" rel="nofollow noopener noreferrer">b</a> c</p>'),
-        ("a [b] c", "<p>a [b] c</p>"),
+        ("a [b](http://x", '<p>a <a href="#">b</a></p>'),
+        ("a [b](http://x) c [d](y z", REL.join(['<p>a <a href="http://x"', ">b</a> c [d](y z</p>"])),
+        ("![b](http://x", '<p><a href="#">b</a></p>'),
+        ("[![b](http://x", '<p><a href="#">b</a></p>'),
+        ("[![b](http://x)", '<p><a href="#">b</a></p>'),
+        ("[![b](http://x)]", '<p><a href="#">b</a></p>'),
+        ("[![b](http://x)](y", '<p><a href="#">b</a></p>'),
+        ("write to support@x.o", "<p>write to</p>"),
+        ("write to support", "<p>write to</p>"),
+        ("write to supp", "<p>write to</p>"),
+        ("见https", "<p>见</p>"),
+        ("write to support or", "<p>write to support or</p>"),
+        ("a ![b](x) d", '<p>a <a href="x" rel="nofollow noopener noreferrer">b</a> d</p>'),
+        ("a [b] d", "<p>a [b] d</p>"),
         ("a &am", "<p>a</p>"),
         ("AT&T is", "<p>AT&amp;T is</p>"),
         ("a \\", "<p>a</p>"),

@@ -48,13 +48,14 @@ bool djs_cmark_has_inlines(cmark_node *node);
 typedef struct {
     const uint8_t *text; /* in memory that may be written, up to text[n] */
     size_t n;
-    size_t from;     /* parse from here; what stands before only tells how delimiters flank */
-    bool unfinished; /* the rest of the leaf is still to come: what is open is closed as if its end
-                        stood here, what cannot be told yet is left out (complete.h) */
+    size_t from;      /* parse from here; what stands before only tells how delimiters flank */
+    bool unfinished;  /* the rest of the leaf is still to come: what is open is closed as if its end
+                         stood here, what cannot be told yet is left out (complete.h) */
+    bool link_images; /* an image is shown as a link */
     /* Answers, asked for by unfinished: */
     size_t told;      /* how much of text can be shown */
-    char held;        /* the rest is held back until a "]", or what may end a link's destination: ')',
-                         or anything: '?'; or 0 */
+    char held;        /* the rest is held back until a "]", a marker: '*', or what may end a link's
+                         destination: ')', or anything: '?'; or 0 */
     size_t patience;  /* or until text is longer than this */
     bool open_end;    /* what is told ends in text, or in code that is open: more text would follow there */
     bool settled;     /* nothing is open there: so it is where plain text that follows can begin to be firm */

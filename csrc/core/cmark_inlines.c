@@ -4,10 +4,11 @@
  * With it, the tree is what cmark would make of the text, if
  *   - each emphasis, strong, strikethrough or code span that is still open
  *     were closed at the end, the innermost first;
- *   - the text ended before an open bracket, or before a link whose
- *     destination has not ended.
+ *   - the text ended before an open bracket;
+ *   - a link whose destination has not ended led to "#".
  * An opener that nothing follows yet is left out: it shows neither as a
- * marker nor as an empty element.
+ * marker nor as an empty element. What follows a lone "*" or "~" inside a word
+ * waits for a while (complete.h): it may close there, or mean itself.
  *
  * Checked by: tests/test_markdown.py (every prefix of every spec example).
  *
@@ -64,12 +65,64 @@ static void complete_code(subject *subj, cmark_node *parent) {
     subj->pos = to;
 }
 
-/* Is this an opener that is closed at the end? A lone * or _ inside a word is
- * not: 2*3 is no emphasis. */
-static bool completes(const delimiter *d) {
+/* The byte before a run of markers, and the one after it; 0 at the edge. */
+static uint8_t byte_before(const subject *subj, const delimiter *d) {
+    bufsize_t at = d->position - d->length - 1;
+    return at >= 0 ? subj->input.data[at] : 0;
+}
+
+static uint8_t byte_after(const subject *subj, const delimiter *d) {
+    return d->position < subj->input.len ? subj->input.data[d->position] : 0;
+}
+
+/* The first byte of a character of Chinese, Japanese or Korean. */
+static bool is_cjk(uint8_t c) { return (c >= 0xE3 && c <= 0xED) || c == 0xEF; }
+
+static bool cjk_before(const subject *subj, const delimiter *d) {
+    bufsize_t at = d->position - d->length - 1;
+    while (at > 0 && (subj->input.data[at] & 0xC0) == 0x80) at--;
+    return at >= 0 && is_cjk(subj->input.data[at]);
+}
+
+/* Is this an opener that is closed at the end? One inside a word is not, or
+ * after a bracket: 2*3, 2**10 and f(x)*g(x) are no emphasis, but 中文**粗体 is. */
+static bool completes(const subject *subj, const delimiter *d) {
+    uint8_t before = byte_before(subj, d);
     if (!d->can_open) return false;
     if (d->delim_char == '~') return d->length == 2;
-    return d->length > 1 || !d->can_close;
+    if (d->length == 1) return !d->can_close && !(before && strchr(")]}", before));
+    return !d->can_close || !cmark_isalnum(before) || !cmark_isalnum(byte_after(subj, d));
+}
+
+/* Is it one that may still close, so that what follows it waits? */
+static bool waits(const subject *subj, const delimiter *d) {
+    bufsize_t n = subj->input.len - d->position;
+    if (!d->can_open || n > DJS_HOLD_STAR) return false;
+    if (completes(subj, d))
+        return n <= DJS_HOLD_CJK && d->length <= 2 && (is_cjk(byte_after(subj, d)) || cjk_before(subj, d));
+    return d->delim_char != '~' || d->can_close;
+}
+
+static char failed; /* its address marks openers that will not be closed */
+
+/* "**Note:**text": the second run was meant to close the first one, and cannot. */
+static void mark_failed(const subject *subj, const delimiter *d) {
+    const delimiter *open[2][2] = {{NULL}};
+    if (!d) return;
+    while (d->previous) d = d->previous;
+    for (; d; d = d->next) {
+        if (d->delim_char == '~' || d->length > 2) continue;
+        const delimiter **last = &open[d->delim_char == '*'][d->length - 1];
+        uint8_t before = byte_before(subj, d);
+        if (d->can_close) {
+            *last = NULL;
+        } else if (*last && before && !cmark_isspace(before) && !strchr("([{", before)) {
+            (*last)->inl_text->user_data = d->inl_text->user_data = &failed;
+            *last = NULL;
+        } else {
+            *last = d;
+        }
+    }
 }
 
 /* Would pairing the delimiters now give what it gives at the end of the text?
@@ -158,36 +211,100 @@ static bool ends_open(const cmark_node *parent, bool code) {
     return node && node->type == (code ? CMARK_NODE_CODE : CMARK_NODE_TEXT);
 }
 
-/* Gives each opener a closer at the end of the text. Those that their opener
- * did not want are taken away again. */
-static void process_unfinished(cmark_parser *parser, subject *subj, cmark_node *parent) {
-    cmark_node *last = parent->last_child;
+/* The link or image that begins at this bracket goes on as one: its text shows, its destination is to come.
+ */
+static void assume_link(cmark_parser *parser, subject *subj, cmark_node *text, bufsize_t position) {
+    cmark_node *link = make_simple(subj->mem, CMARK_NODE_LINK);
+    link->flags |= CMARK_NODE__OPEN;
+    link->as.link.url = cmark_chunk_literal("#");
+    link->as.link.title = cmark_chunk_literal("");
+    cmark_node_insert_before(text, link);
+    for (cmark_node *child = text->next, *next; child; child = next) {
+        next = child->next;
+        cmark_node_unlink(child);
+        append_child(link, child);
+    }
+    cmark_node_unlink(text);
+    process_emphasis(parser, subj, position);
+}
+
+/* "[![text](address)": after the image nothing but a link comes. */
+static bool is_badge(const djs_inlines *in, const cmark_node *text, bufsize_t position) {
+    const cmark_node *image = text->next;
+    return in->link_images && in->text[position] == '!' && image &&
+           (image->type == CMARK_NODE_IMAGE || image->type == CMARK_NODE_LINK);
+}
+
+/* The text shows to the bracket that is open, if there is one; as a link, if it is sure to be one. */
+static bool end_bracket(djs_inlines *in, cmark_parser *parser, subject *subj) {
+    bracket *open = open_bracket(subj, in);
+    if (!open) return false;
+    if (open == subj->last_bracket && is_badge(in, open->inl_text, open->position))
+        assume_link(parser, subj, open->inl_text, open->position);
+    else cut_from(subj, open->inl_text, open->position);
+    return true;
+}
+
+static bool is_child(const cmark_node *parent, const cmark_node *node) {
+    return node->type == CMARK_NODE_TEXT && node->parent == parent &&
+           (node->prev ? node->prev->next == node : parent->first_child == node);
+}
+
+/* Pairs what can be paired, and gives each opener that is left a closer at the
+ * end of the text; false if the text ends before one that waits. */
+static bool process_unfinished(djs_inlines *in, cmark_parser *parser, subject *subj, cmark_node *parent) {
+    cmark_node *last = parent->last_child, *waiting = NULL, *openers = NULL,
+               *closers = NULL; /* by user_data */
+    size_t patience;
+    mark_failed(subj, subj->last_delim);
     for (delimiter *d = subj->last_delim, *previous; d; d = previous) {
         previous = d->previous;
-        if (!completes(d)) continue;
-        if (d->inl_text == last) {
-            last = last->prev;
-            cmark_node_unlink(d->inl_text);
-            remove_delimiter(subj, d);
+        if (d->inl_text->user_data == &failed) {
+            d->inl_text->user_data = NULL;
+        } else if (waits(subj, d)) {
+            d->inl_text->user_data = waiting;
+            waiting = d->inl_text;
+            patience = (size_t)d->position + (completes(subj, d) ? DJS_HOLD_CJK : DJS_HOLD_STAR);
+            if (in->patience > patience) in->patience = patience;
+        } else if (completes(subj, d)) {
+            if (d->inl_text == last) { /* nothing follows it */
+                last = last->prev;
+                cmark_node_unlink(d->inl_text);
+                remove_delimiter(subj, d);
+                continue;
+            }
+            d->inl_text->user_data = openers;
+            openers = d->inl_text;
         }
     }
-    cmark_node *closers = NULL; /* chained by user_data */
-    for (delimiter *d = subj->last_delim; d; d = d->previous) {
-        if (!completes(d)) continue;
-        cmark_node *closer = make_str(subj, subj->pos, subj->pos, d->inl_text->as.literal);
+    if (subj->last_delim) process_emphasis(parser, subj, 0);
+    while (waiting && !is_child(parent, waiting)) waiting = waiting->user_data;
+    if (waiting) in->held = in->held || in->told < in->n ? '?' : '*';
+    for (cmark_node *node = waiting, *next; node; node = next) {
+        next = node->next;
+        cmark_node_unlink(node);
+    }
+    for (cmark_node *opener = openers, *next; opener; opener = next) {
+        next = opener->user_data;
+        opener->user_data = NULL;
+        if (!is_child(parent, opener)) continue;
+        if (!opener->next) { /* nothing follows it any more */
+            cmark_node_unlink(opener);
+            continue;
+        }
+        push_delimiter(subj, opener->as.literal.data[0], true, false, opener);
+        opener->user_data = closers;
+        closers = opener;
+    }
+    for (cmark_node *opener = closers, *next; opener; opener = next) {
+        next = opener->user_data;
+        cmark_node *closer = make_str(subj, subj->pos, subj->pos, opener->as.literal);
         append_child(parent, closer);
-        push_delimiter(subj, d->delim_char, false, true, closer);
-        closer->user_data = closers;
-        closers = closer;
+        push_delimiter(subj, opener->as.literal.data[0], false, true, closer);
+        opener->user_data = NULL;
     }
     if (subj->last_delim) process_emphasis(parser, subj, 0);
-    for (cmark_node *closer = closers, *next; closer; closer = next) {
-        next = closer->user_data;
-        closer->user_data = NULL;
-        /* One that was used up is out of the tree, though its parent pointer stays. */
-        if (closer->prev ? closer->prev->next == closer : closer->parent->first_child == closer)
-            cmark_node_unlink(closer);
-    }
+    return !waiting;
 }
 
 void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in, cmark_map *map) {
@@ -219,10 +336,12 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         bufsize_t position = opener ? opener->position : 0;
         if (in->unfinished) watch(&w, parser, &subj, parent);
         if (in->unfinished && c == ']' && opener && at + 1 < len && peek_at(&subj, at + 1) == '(' &&
+            (opener->image ? in->link_images : !subj.no_link_openers) &&
             djs_link_open(in->text + at + 1, (size_t)(len - at - 1))) {
             in->held = '?';
             destination = (size_t)at + 2;
-            cut_from(&subj, bracket_text, position);
+            assume_link(parser, &subj, bracket_text, position);
+            pop_bracket(&subj);
             cut = true;
             break;
         }
@@ -237,17 +356,21 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         } else if (c == ']' && opener && subj.pos == at + 1 && parent->last_child->type == CMARK_NODE_TEXT &&
                    djs_link_open(in->text + subj.pos, (size_t)(subj.input.len - subj.pos))) {
             in->held = '?';
-            cut_from(&subj, bracket_text, position);
+            if (is_badge(in, bracket_text, position)) {
+                cmark_node_unlink(parent->last_child);
+                assume_link(parser, &subj, bracket_text, position);
+            } else {
+                cut_from(&subj, bracket_text, position);
+            }
             cut = true;
             break;
         }
     }
     if (in->unfinished) {
-        bracket *open = open_bracket(&subj, in);
-        if (open) cut_from(&subj, open->inl_text, open->position);
+        cut |= end_bracket(in, parser, &subj);
         in->settled = !cut && !w.never && !subj.last_bracket && all_paired(&subj);
-        process_unfinished(parser, &subj, parent);
-        in->open_end = !cut && !open && ends_open(parent, code);
+        cut |= !process_unfinished(in, parser, &subj, parent);
+        in->open_end = !cut && ends_open(parent, code);
     } else {
         process_emphasis(parser, &subj, 0);
     }

@@ -23,6 +23,11 @@ size_t djs_text_told(const uint8_t *text, size_t n);
 /* Is the word, which has not ended, the beginning of "https://", "www." or the like? */
 bool djs_link_begun(const uint8_t *word, size_t n);
 
+/* Is the last word of the text, which may go on, or its beginning, what often stands before the "@" of an
+ * address? All of it would become a link; so "support" waits for the next character. Returns its length so
+ * far, or 0. Of the addresses in model answers most begin so; the words are short, so little is held back. */
+size_t djs_mailbox(const uint8_t *text, size_t n);
+
 /* How many bytes of an unfinished paragraph can be shown when its last line
  * may turn out to be the header of a table. */
 size_t djs_header_told(const uint8_t *text, size_t n);
@@ -35,5 +40,15 @@ bool djs_link_open(const uint8_t *rest, size_t n);
  * closes; a linked image ("[![") has its address in it. Of 4,025 model answers
  * 1,759 had a literal "[", 195 a link. */
 enum { DJS_HOLD_BRACKET = 160, DJS_HOLD_IMAGE = 1000, DJS_HOLD_TAG = 200, DJS_HOLD_HEADER = 1000 };
+
+/* The longest text after a "*" or "~" inside a word that is held back: 2*x may
+ * be a product, or, with a second one in the same paragraph, emphasis, as
+ * cmark reads "2*x and 3*y". Where formulas are written so, the second one
+ * comes within a line, if it comes.
+ *
+ * And after an opening "**" or "*" in Chinese, Japanese or Korean: spans are
+ * short there, and end without a space, where CommonMark does not let a marker
+ * close that stands between a bracket and a letter ("**名（name）**是"). */
+enum { DJS_HOLD_STAR = 96, DJS_HOLD_CJK = 72 };
 
 #endif

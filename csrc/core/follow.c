@@ -57,6 +57,7 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
                        .context = context,
                        .misses = misses,
                        .missed = in->misses,
+                       .definitions = s->live->refmap->size,
                        .line = n};
     leaf->paragraph = tail->type == CMARK_NODE_PARAGRAPH;
     leaf->start = r->tail_start - settled;
@@ -76,9 +77,16 @@ static bool is_known(const djs_leaf *leaf, const cmark_node *node, size_t size) 
     return leaf->taken <= size && !memcmp(node->content.ptr + leaf->taken - n, leaf->text.ptr, n);
 }
 
+/* Were labels defined that the leaf, as the page shows it, may have asked for in vain? They are not late: the
+ * leaf has not settled. */
+static bool is_outdated(const djs_spine *s) {
+    return s->leaf.misses.len && s->leaf.definitions != s->live->refmap->size;
+}
+
 /* Is the open paragraph the leaf, and nothing else new? */
 static bool goes_on(djs_spine *s) {
     djs_leaf *leaf = &s->leaf;
+    if (is_outdated(s)) return false;
     djs_level *level = djs_level_top(s);
     cmark_node *child = level->settled ? level->settled->next : level->node->first_child;
     if (!child || !djs_is_open(child) || child->type != CMARK_NODE_PARAGRAPH || child != s->live->current)
@@ -122,7 +130,7 @@ void djs_follow_show(djs_spine *s) {
 bool djs_follow_settle(djs_spine *s, djs_render *r, cmark_node *node) {
     djs_leaf *leaf = &s->leaf;
     size_t size = (size_t)node->content.size, head;
-    if (!leaf->on || leaf->node != node || node->type != CMARK_NODE_PARAGRAPH || s->html.len ||
+    if (!leaf->on || is_outdated(s) || leaf->node != node || node->type != CMARK_NODE_PARAGRAPH || s->html.len ||
         !is_known(leaf, node, size))
         return false;
     djs_render_open(r, node);

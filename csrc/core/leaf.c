@@ -99,7 +99,9 @@ static size_t plain_end(const uint8_t *text, size_t from, size_t n) {
 /* The beginning of the word that ends at text[n], if it may be that of an address; or n. */
 static size_t address(const uint8_t *text, size_t n) {
     size_t word = n;
-    while (word && n - word < 8 && text[word - 1] != '(' && !(class[text[word - 1]] & (SPACE | HELD))) word--;
+    while (word && n - word < 8 && text[word - 1] != '(' && text[word - 1] < 0x80 &&
+           !(class[text[word - 1]] & (SPACE | HELD)))
+        word--;
     return word < n && djs_link_begun(text + word, n - word) ? word : n;
 }
 
@@ -117,6 +119,7 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
     } else {
         for (size_t i = end; i < n; i++)
             if (!(class[text[i]] & HELD) || i - end == PATIENT) return false;
+        if (end == n) end -= djs_mailbox(text, n);
         while (end > leaf->shown && text[end - 1] == ' ') end--;
         size_t word = address(text, end);
         if (word < end && word >= leaf->shown) {
@@ -126,14 +129,14 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
         }
     }
     leaf->seen = seen;
-    if (end == leaf->shown) return true;
+    if (end <= leaf->shown) return true;
     djs_page_extend(page, text + leaf->shown, end - leaf->shown, edits);
     leaf->shown = end;
     return true;
 }
 
 unsigned djs_wait_for(char held, uint8_t stop) {
-    unsigned wake = held == ']' ? CLOSER | ESCAPE : held == ')' ? AT : 0;
+    unsigned wake = held == ']' ? CLOSER | ESCAPE : held == ')' ? AT : held == '*' ? HELD : 0;
     return wake ? wake | LINE | stop : 0;
 }
 
@@ -222,6 +225,11 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     r->mark = 0;
     size_t firm_html = djs_render_split(r, &in);
     if (n <= leaf->context) firm_html = r->mark = 0;
+    if (!r->mark && leaf->head && leaf->firm == leaf->start + leaf->head) {
+        djs_page_amend(page, leaf->start, NULL, 0, edits); /* nothing of it can be told any more */
+        leaf->on = false;
+        return;
+    }
     djs_page_amend(page, leaf->firm, r->out->ptr, r->mark, edits);
     if (n == leaf->text.len && in.held) {
         leaf->wake = djs_wait_for(in.held, leaf->stop);

@@ -82,6 +82,10 @@ static void url(djs_render *r, const cmark_chunk *chunk) {
 }
 
 static void link_open(djs_render *r, const cmark_node *node) {
+    if (node->flags & CMARK_NODE__OPEN) { /* its destination is still to come */
+        lit(r, "<a href=\"#\">");
+        return;
+    }
     lit(r, "<a href=\"");
     url(r, &node->as.link.url);
     if (node->as.link.title.len) {
@@ -218,6 +222,7 @@ size_t djs_render_told(const djs_render *r, const cmark_node *paragraph) {
 static size_t inlines(djs_render *r, djs_inlines *in, cmark_map *map) {
     /* The inline nodes hang on leaves of their own, in scratch memory: the live one stays as it is. */
     cmark_node *firm = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem), *rest = firm;
+    in->link_images = r->options->images == DJS_IMAGES_LINK;
     djs_cmark_inlines(r->parser, firm, in, map);
     if (in->last) {
         rest = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem);
