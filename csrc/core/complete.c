@@ -186,17 +186,6 @@ static size_t last_entity(const uint8_t *text, size_t n) {
     return i > limit && text[i - 1] == '&' ? i - 1 : n;
 }
 
-size_t djs_mailbox(const uint8_t *text, size_t n) {
-    static const char names[][8] = {"contact", "hello", "help",    "info", "jane",
-                                    "john",    "sales", "support", "user"};
-    size_t len = 0;
-    while (len < n && len < sizeof *names && cmark_isalnum(text[n - 1 - len])) len++;
-    if (!len || len == sizeof *names) return 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!memcmp(names[i], text + n - len, len)) return len;
-    return 0;
-}
-
 /* One step: the bytes to hold back at the end, or 0. */
 static size_t hold(const uint8_t *text, size_t n) {
     uint8_t c = text[n - 1];
@@ -219,14 +208,12 @@ static size_t hold(const uint8_t *text, size_t n) {
     /* An address becomes a link when its domain has a dot: what follows the "@" waits for the word's end. */
     const uint8_t *sign = memchr(text + at, '@', n - at);
     if (!sign || sign == text + at || !cmark_isalnum(sign[-1])) return 0;
-    size_t before = (size_t)(sign - text);
-    return n - before + djs_mailbox(text, before);
+    return n - (size_t)(sign - text);
 }
 
 size_t djs_text_told(const uint8_t *text, size_t n) {
     size_t back;
     if (n && text[n - 1] == '\n') n--; /* cmark ends each line with one, the unfinished one, too */
-    n -= djs_mailbox(text, n);
     while (n && (back = hold(text, n))) n -= back;
     return n;
 }

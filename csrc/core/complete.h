@@ -23,11 +23,6 @@ size_t djs_text_told(const uint8_t *text, size_t n);
 /* Is the word, which has not ended, the beginning of "https://", "www." or the like? */
 bool djs_link_begun(const uint8_t *word, size_t n);
 
-/* Is the last word of the text, which may go on, or its beginning, what often stands before the "@" of an
- * address? All of it would become a link; so "support" waits for the next character. Returns its length so
- * far, or 0. Of the addresses in model answers most begin so; the words are short, so little is held back. */
-size_t djs_mailbox(const uint8_t *text, size_t n);
-
 /* How many bytes of an unfinished paragraph can be shown when its last line
  * may turn out to be the header of a table. */
 size_t djs_header_told(const uint8_t *text, size_t n);
