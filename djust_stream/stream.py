@@ -32,10 +32,10 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from . import ops
-from ._core import FORM_DJUST, Batch, MarkdownStream
+from ._core import FINISHED, FORM_DJUST, TURN, Batch, MarkdownStream
 from .clock import clock_of
 
 log = logging.getLogger("djust_stream")
@@ -77,38 +77,7 @@ class Limits:
     images: str = "link"
 
 
-class _Finished(Coroutine[Any, Any, None]):
-    """An awaitable that has already happened; shared, so that a push allocates nothing.
-
-    A Coroutine too, because ``asyncio.create_task(view.stream_text(…))`` takes nothing less.
-    """
-
-    __slots__ = ()
-
-    def __await__(self) -> Iterator[None]:  # type: ignore[override]
-        return _NOTHING
-
-    def send(self, value: object, /) -> NoReturn:
-        raise StopIteration
-
-    def throw(self, *exc: Any) -> NoReturn:
-        error = exc[0] if len(exc) == 1 else exc[1]
-        raise error if isinstance(error, BaseException) else error()
-
-    def close(self) -> None:
-        pass
-
-
-class _Turn(_Finished):
-    """The same, after the event loop has had a turn. Nobody misses it who does not await it."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Iterator[None]:  # type: ignore[override]
-        return iter(_ONE_STEP)  # a bare None is how a coroutine gives way, as in asyncio.sleep(0)
-
-
-class _Sent(_Finished):
+class _Sent(Coroutine[Any, Any, None]):
     """Awaited, the stream has been sent. It is sent without that, too, so nobody is warned."""
 
     __slots__ = ("_coroutine", "_stream")
@@ -121,22 +90,20 @@ class _Sent(_Finished):
         return self._stream.flush().__await__()
 
     def send(self, value: object, /) -> Any:
-        if self._coroutine is None:
-            self._coroutine = self._stream.flush()
-        return self._coroutine.send(value)
+        return self._started.send(value)
 
     def throw(self, *exc: Any) -> Any:
-        return super().throw(*exc) if self._coroutine is None else self._coroutine.throw(*exc)
+        return self._started.throw(*exc)
 
     def close(self) -> None:
         if self._coroutine is not None:
             self._coroutine.close()
 
-
-_NOTHING: Iterator[None] = iter(())
-_ONE_STEP = (None,)
-FINISHED: Coroutine[Any, Any, None] = _Finished()
-TURN: Coroutine[Any, Any, None] = _Turn()
+    @property
+    def _started(self) -> Coroutine[Any, Any, None]:
+        if self._coroutine is None:
+            self._coroutine = self._stream.flush()
+        return self._coroutine
 
 
 def _start(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
@@ -223,6 +190,7 @@ class Stream:
         "_last",
         "_limit",
         "_push",
+        "_quick_below",
         "_room",
         "_slow_at",
         "_special",
@@ -250,6 +218,7 @@ class Stream:
         self._last = -_NEVER  # when the last frame was taken
         # Until then a push has nothing to do but push: the clock has us, and its tick is not late.
         self._slow_at = 0.0
+        self._quick_below = min(limits.max_pending_bytes, limits.max_payload_bytes)
         self._room: asyncio.Event | None = None
 
     # -- what a producer calls ------------------------------------------------------------------
@@ -297,7 +266,7 @@ class Stream:
             return TURN
         self._push(op, text, target, 0)
         self.ended = "done" if op == ops.DONE else "error"
-        self._special = True
+        self._make_special()
         self._wake(_NOW)
         return self.sent()
 
@@ -339,13 +308,13 @@ class Stream:
             return False
         # Before the look at the batch: a push in another thread that still sees the old time has
         # pushed before we look; one that sees the new time wakes us by itself.
-        self._slow_at = 0.0
+        self._be_quick(0.0)
         if now - self._last >= clock.interval_s * _APART:  # else a frame has just gone
             loop = clock.loop
             if loop is None or not self.pending:
                 return False
             self.reader.send(self, loop)
-        self._slow_at = now + _LATE * clock.interval_s
+        self._be_quick(now + _LATE * clock.interval_s)
         return True
 
     def take(self) -> str | None:
@@ -373,14 +342,14 @@ class Stream:
         self._batch.clear()
         self._batch.push(ops.ERROR, "The rest could not be shown.", "", 0)
         self.ended = "error"
-        self._special = True
+        self._make_special()
         self.seq += 1
         return self._batch.encode(self.seq, self.reader.sink.form)
 
     def drop(self) -> None:
         """The connection is gone: forget what waits, let the producers go. In the stream's loop."""
-        self._special = True
-        self._slow_at = 0.0
+        self._make_special()
+        self._be_quick(0.0)
         self._documents.clear()
         self._batch.clear()
         if self._clock is not None:
@@ -390,6 +359,15 @@ class Stream:
             self._room = None
 
     # -- inside ---------------------------------------------------------------------------------
+
+    def _be_quick(self, until: float) -> None:
+        """Until then a push has nothing to do but push, and stream_text needs nobody but the batch."""
+        self._slow_at = until
+        self._batch.quick(0.0 if self._special else until, self._quick_below)
+
+    def _make_special(self) -> None:
+        self._special = True
+        self._batch.quick(0.0, 0)
 
     def _settle(self, target: str | None) -> bool:
         """Before an op: Markdown fed so far goes first; where the op goes it is finished (None: all).
@@ -424,7 +402,7 @@ class Stream:
             fill=self.reader.sink.form == FORM_DJUST,
         )
         self._documents[target] = document
-        self._special = True
+        self._make_special()
         return document
 
     def _attend(self, pending: int) -> Awaitable[None]:
@@ -458,7 +436,7 @@ class Stream:
         """The call came before any loop, as in async_to_sync: the loop it is awaited in sends at once,
         because it may close right after."""
         await self.flush()
-        self._slow_at = 0.0
+        self._be_quick(0.0)
 
     def _wake(self, urgency: int) -> bool | None:
         """Have the clock, or if it is urgent the reader, at work.
@@ -501,7 +479,7 @@ class Stream:
         else:
             rides = True
         clock.add(self, interval_s - since_s)
-        self._slow_at = now + _LATE * interval_s
+        self._be_quick(now + _LATE * interval_s)
         return rides
 
     async def _wait_for_room(self) -> None:
@@ -527,31 +505,31 @@ class Stream:
             )
 
 
-class Streams:
-    """The streams of one connection, by name."""
+class Streams(dict[str, Stream]):
+    """The streams of one connection, by name; ended ones too."""
 
-    __slots__ = ("_ended", "by_name", "limits", "reader")
+    __slots__ = ("_ended", "limits", "reader")
 
     #: So many ended streams are remembered: by their seq when they are started again, and to refuse
     #: what comes after their end.
     MAX_ENDED = 1000
 
     def __init__(self, reader: Reader, limits: Limits | None = None) -> None:
+        super().__init__()
         self.reader = reader
         self.limits = limits or Limits()
-        self.by_name: dict[str, Stream] = {}  # ended ones too
         self._ended: dict[str, None] = {}
 
     def open(self, name: str) -> Stream:
         """The stream of that name: a new one when there is none, or when it has ended."""
-        stream = self.by_name.get(name)
+        stream = self.get(name)
         if stream is None:
             stream = Stream(name, self.reader, self.limits)
         elif stream.ended is not None:
             # The one frame that may still wait in the ended one takes the next seq.
             stream = Stream(name, self.reader, self.limits, stream.seq + stream.pending)
             self._ended.pop(name, None)
-        self.by_name[name] = stream
+        self[name] = stream
         return stream
 
     def end(self, stream: Stream, op: int, text: str = "", target: str = "") -> Awaitable[None]:
@@ -561,17 +539,17 @@ class Streams:
         if len(self._ended) > self.MAX_ENDED:
             oldest = next(iter(self._ended))
             del self._ended[oldest]
-            self.by_name.pop(oldest, None)
+            self.pop(oldest, None)
         return sent
 
     async def flush(self) -> None:
         """Send what waits in any stream."""
-        for stream in list(self.by_name.values()):
+        for stream in list(self.values()):
             await stream.flush()
 
     def drop(self) -> None:
         """The connection is gone."""
-        for stream in self.by_name.values():
+        for stream in self.values():
             stream.drop()
-        self.by_name.clear()
+        self.clear()
         self._ended.clear()

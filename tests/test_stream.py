@@ -313,8 +313,8 @@ async def test_ended_names_are_forgotten_one_day() -> None:
     streams = Streams(Reader(MemorySink()), FAST)
     for number in range(Streams.MAX_ENDED + 5):
         await streams.end(streams.open(f"s{number}"), ops.DONE)
-    assert len(streams.by_name) == Streams.MAX_ENDED
-    assert "s0" not in streams.by_name
+    assert len(streams) == Streams.MAX_ENDED
+    assert "s0" not in streams
 
 
 async def test_a_frame_that_cannot_be_made_ends_its_stream_only(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,6 +13,8 @@ typedef struct {
     PyObject ob_base; /* what PyObject_HEAD is */
     djs_batch batch;
     djs_mutex lock;
+    double quick_until; /* by the monotonic clock */
+    size_t quick_below; /* pending bytes */
 } BatchObject;
 
 static const char too_big[] =
@@ -105,6 +107,32 @@ done:
     return result;
 }
 
+bool Batch_queue(PyObject *object, PyObject *text) {
+    BatchObject *self = (BatchObject *)object;
+    djs_arg arg = {0};
+    djs_buf spare = {0};
+    if (!djs_utf8(text, "text", &arg.text, &arg.n, &spare)) return false;
+    djs_lock(&self->lock);
+    bool queued = djs_batch_pending_bytes(&self->batch) + arg.n < self->quick_below &&
+                  djs_monotonic_s() < self->quick_until && !djs_batch_push(&self->batch, DJS_OP_TEXT, &arg);
+    djs_unlock(&self->lock);
+    djs_buf_free(&spare);
+    return queued;
+}
+
+static PyObject *Batch_quick(BatchObject *self, PyObject *const *args, Py_ssize_t n) {
+    if (!djs_arity("quick", n, 2, 2)) return NULL;
+    double until = PyFloat_AsDouble(args[0]);
+    if (until == -1 && PyErr_Occurred()) return NULL;
+    size_t below = PyLong_AsSize_t(args[1]);
+    if (below == (size_t)-1 && PyErr_Occurred()) return NULL;
+    djs_lock(&self->lock);
+    self->quick_until = until;
+    self->quick_below = below;
+    djs_unlock(&self->lock);
+    Py_RETURN_NONE;
+}
+
 static PyObject *Batch_encode(BatchObject *self, PyObject *const *args, Py_ssize_t n) {
     long seq, form;
     djs_buf out = {0};
@@ -158,6 +186,9 @@ static PyMethodDef Batch_methods[] = {
      "element.\n"
      "number: the limit of prune. A lone surrogate becomes U+FFFD.\n"
      "Returns the pending bytes. Raises TypeError, ValueError, OverflowError; the batch is then as before."},
+    {"quick", (PyCFunction)(void (*)(void))Batch_quick, METH_FASTCALL,
+     "quick($self, until, below, /)\n--\n\n"
+     "Let TextMethod push by itself until then (time.monotonic), while fewer bytes wait; 0, 0: not."},
     {"encode", (PyCFunction)(void (*)(void))Batch_encode, METH_FASTCALL,
      "encode($self, seq, form, /)\n--\n\n"
      "What is pending as one message; the batch stays as it is.\n\n"
