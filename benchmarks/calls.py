@@ -2,10 +2,10 @@
 
     python benchmarks/calls.py [--rounds 60] [--burst 500] [--quick] [--json]
 
-The call is ``await self.stream_text("s", token)`` in a coroutine, where the token only joins what waits for the
-next frame: the stream has just sent one, and a burst of calls is over before the next is due. The subjects take
-turns; a row is the median over all bursts, without what an empty loop costs. Lost: what the sink had not been
-sent after the last burst, djust's own streaming keeps one op in its batch.
+The call is ``await self.stream_text("s", token)`` in a coroutine, where the token only joins what waits for
+the next frame: the stream has just sent one, and a burst of calls is over before the next is due. The subjects
+take turns; a row is the median over all bursts, without what an empty loop costs. Lost: what the sink had not
+been sent at the end; djust's own streaming keeps one op in its batch.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class PlainBatcher:
         self._last = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    async def stream_text(self, name: str, text: str, mode: str = "append", target: str | None = None) -> None:
+    async def stream_text(
+        self, name: str, text: str, mode: str = "append", target: str | None = None
+    ) -> None:
         target = target or f"[dj-stream='{name}']"
         ops = self._waiting.setdefault(name, [])
         if ops and ops[-1]["op"] == "text" and ops[-1]["mode"] == mode and ops[-1]["target"] == target:
@@ -127,7 +129,9 @@ async def measure(rounds: int, count: int) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=60, help="bursts of each subject")
     parser.add_argument("--burst", type=int, default=500, help="calls in a burst")
     parser.add_argument("--quick", action="store_true", help="10 rounds")
@@ -136,7 +140,8 @@ def main() -> int:
     rows = asyncio.run(measure(10 if options.quick else options.rounds, options.burst))
     print(f"{'':14} {'ns a call':>10} {'of djust':>9} {'pushed':>9} {'lost':>9}")
     for row in rows:
-        print(f"{row['subject']:14} {row['ns']:>10,.0f} {row['of_djust']:>9.2f} {row['pushed']:>9,} {row['lost']:>9,}")
+        figures = f"{row['ns']:>10,.0f} {row['of_djust']:>9.2f} {row['pushed']:>9,} {row['lost']:>9,}"
+        print(f"{row['subject']:14} {figures}")
     if options.json:
         print(json.dumps({"python": platform.python_version(), "rows": rows}))
     return 0 if rows[0]["lost"] == 0 else 1

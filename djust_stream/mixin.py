@@ -31,9 +31,9 @@ from asgiref.sync import markcoroutinefunction
 from django.utils.functional import Promise
 
 from . import conf, ops
-from ._core import TextMethod
+from ._core import FINISHED, TURN, TextMethod
 from .sinks.channels import ChannelsSink
-from .stream import FINISHED, TURN, Reader, Stream, StreamClosedError, Streams
+from .stream import Reader, Stream, StreamClosedError, Streams
 
 if TYPE_CHECKING:
     _Base = Any

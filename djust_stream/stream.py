@@ -35,7 +35,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from . import ops
-from ._core import FINISHED, FORM_DJUST, TURN, Batch, MarkdownStream
+from ._core import FINISHED, FORM_DJUST, TURN, Batch, BatchOwner, MarkdownStream
 from .clock import clock_of
 
 log = logging.getLogger("djust_stream")
@@ -178,12 +178,11 @@ class Reader:
 _SOON, _IDLE, _NOW = range(3)
 
 
-class Stream:
+class Stream(BatchOwner):
     """One producer's ops on their way into frames, for one reader."""
 
     __slots__ = (
         "__weakref__",
-        "_batch",
         "_check_above",
         "_clock",
         "_documents",

@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "sinks": {"_core", "ops", "stream"},
     "stores": {"ops", "stream"},
     "providers": set(),
-    "mixin": {"conf", "ops", "sinks", "stream", "markdown"},
+    "mixin": {"_core", "conf", "ops", "sinks", "stream", "markdown"},
     "consumer": {"_core", "mixin", "sinks", "stream"},
     "checks": {"", "conf"},
     "apps": {"checks"},

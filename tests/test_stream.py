@@ -15,8 +15,8 @@ from sinks import MemorySink, Page, document
 from streaming import one_shot
 
 from djust_stream import ops
-from djust_stream._core import FORM_COMPACT
-from djust_stream.stream import FINISHED, Limits, Reader, Stream, StreamClosedError, Streams
+from djust_stream._core import FINISHED, FORM_COMPACT
+from djust_stream.stream import Limits, Reader, Stream, StreamClosedError, Streams
 
 FAST = Limits(interval_s=0.002)
 

@@ -116,7 +116,7 @@ bool Batch_queue(PyObject *object, PyObject *text) {
     bool queued = djs_batch_pending_bytes(&self->batch) + arg.n < self->quick_below &&
                   djs_monotonic_s() < self->quick_until && !djs_batch_push(&self->batch, DJS_OP_TEXT, &arg);
     djs_unlock(&self->lock);
-    djs_buf_free(&spare);
+    if (spare.cap) djs_buf_free(&spare);
     return queued;
 }
 

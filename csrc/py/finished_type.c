@@ -7,7 +7,7 @@
  * coroutine as well, because asyncio.create_task(view.stream_text(...)) takes nothing less: as a task's body
  * it ends at its first step, TURN too, for a task has had its turn by then.
  *
- * Checked by: tests/test_finished.py.
+ * Checked by: tests/test_text_method.py.
  *
  * SPDX-License-Identifier: MIT */
 #include "module.h"

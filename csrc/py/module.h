@@ -9,9 +9,9 @@
 #include <stdbool.h>
 
 typedef struct {
-    PyObject *batch_type, *fragment_type, *finished_type;
-    PyObject *finished;                    /* FINISHED */
-    PyObject *streams_name, *batch_name;   /* "_djust_streams", "_batch" */
+    PyObject *batch_type, *fragment_type, *finished_type, *owner_type;
+    PyObject *finished;              /* FINISHED */
+    PyObject *streams_name;          /* "_djust_streams" */
     PyObject *safe_string, *promise; /* Django's, once a fragment or escape() needed them */
     bool safe_direct;                /* may djs_str_subtype_new make a SafeString? */
     PyObject *html_name;             /* "__html__" */
@@ -25,7 +25,11 @@ djs_state *djs_state_of(PyTypeObject *type);
  * was too big, closed or wrong, in a few words with the remedy. */
 PyObject *djs_raise_status(djs_status status, const char *what);
 
-extern PyType_Spec Batch_spec, Finished_spec, Fragment_spec, MarkdownStream_spec, TextMethod_spec;
+extern PyType_Spec Batch_spec, BatchOwner_spec, Finished_spec, Fragment_spec, MarkdownStream_spec,
+    TextMethod_spec;
+
+/* Of a BatchOwner, borrowed; NULL when object is none, or has none. */
+PyObject *BatchOwner_batch(djs_state *state, PyObject *object);
 
 /* Adds OPS and the FORM_ constants. */
 int batch_add_constants(PyObject *module);

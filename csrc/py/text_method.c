@@ -9,8 +9,8 @@
  *
  *     view._djust_streams[name]._batch
  *
- * is asked to queue the text (Batch_queue: it says no when the clock's tick is late, the stream has ended, too
- * much waits, ...); when it did, FINISHED is returned, and no Python code has run. Everything else goes
+ * is asked to queue the text (Batch_queue: it says no when the clock's tick is late, the stream has ended,
+ * too much waits, ...); when it did, FINISHED is returned, and no Python code has run. Everything else goes
  * to the function, with the arguments as they came: keywords, modes, targets, first ops, errors.
  *
  * The law: whoever calls cannot tell which of the two ran, but by the time. Signature, docstring and marks
@@ -27,29 +27,26 @@
 typedef struct {
     PyObject ob_base;
     PyObject *function, *dict;
+    djs_state *state; /* of the module that the type holds */
     vectorcallfunc vectorcall;
 } TextMethodObject;
 
-/* A stream's batch: view._djust_streams[name]._batch; NULL when there is none, then perhaps an exception. */
-static PyObject *batch_of(djs_state *state, PyObject *view, PyObject *name) {
-    PyObject *streams, *stream = NULL, *batch = NULL;
-    if (djs_optional_attr(view, state->streams_name, &streams) <= 0) return NULL;
-    if (PyDict_Check(streams) && djs_dict_get(streams, name, &stream) > 0)
-        (void)djs_optional_attr(stream, state->batch_name, &batch);
-    if (batch && !Py_IS_TYPE(batch, (PyTypeObject *)state->batch_type)) Py_CLEAR(batch);
+/* Has the batch of the view's stream taken the text? If not, there may be an exception. */
+static bool queue(djs_state *state, PyObject *view, PyObject *name, PyObject *text) {
+    PyObject *streams, *stream = NULL;
+    if (djs_optional_attr(view, state->streams_name, &streams) <= 0) return false;
+    if (PyDict_Check(streams)) (void)djs_dict_get(streams, name, &stream);
+    PyObject *batch = stream ? BatchOwner_batch(state, stream) : NULL;
+    bool queued = batch && Batch_queue(batch, text);
     Py_XDECREF(stream);
     Py_DECREF(streams);
-    return batch;
+    return queued;
 }
 
 static PyObject *TextMethod_call(TextMethodObject *self, PyObject *const *args, size_t n, PyObject *names) {
     if (!names && PyVectorcall_NARGS(n) == 3 && PyUnicode_CheckExact(args[1]) &&
         PyUnicode_CheckExact(args[2])) {
-        djs_state *state = djs_state_of(Py_TYPE(self));
-        PyObject *batch = batch_of(state, args[0], args[1]);
-        bool queued = batch && Batch_queue(batch, args[2]);
-        Py_XDECREF(batch);
-        if (queued) return Py_NewRef(state->finished);
+        if (queue(self->state, args[0], args[1], args[2])) return Py_NewRef(self->state->finished);
         PyErr_Clear(); /* the function meets the same error, and says more about it */
     }
     return PyObject_Vectorcall(self->function, args, n, names);
@@ -63,6 +60,7 @@ static PyObject *TextMethod_new(PyTypeObject *type, PyObject *args, PyObject *kw
     PyObject *functools = self ? PyImport_ImportModule("functools") : NULL, *same = NULL;
     if (functools) {
         self->function = Py_NewRef(function);
+        self->state = djs_state_of(type);
         self->vectorcall = (vectorcallfunc)(void (*)(void))TextMethod_call;
         same = PyObject_CallMethod(functools, "update_wrapper", "OO", (PyObject *)self, function);
     }
@@ -123,7 +121,7 @@ static PyType_Slot TextMethod_slots[] = {
 PyType_Spec TextMethod_spec = {
     .name = "djust_stream._core.TextMethod",
     .basicsize = sizeof(TextMethodObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
-             Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_HAVE_VECTORCALL |
+             Py_TPFLAGS_METHOD_DESCRIPTOR,
     .slots = TextMethod_slots,
 };
