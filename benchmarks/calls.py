@@ -3,9 +3,9 @@
     python benchmarks/calls.py [--rounds 60] [--burst 500] [--quick] [--json]
 
 The call is ``await self.stream_text("s", token)`` in a coroutine, where the token only joins what waits for
-the next frame: the stream has just sent one, and a burst of calls is over before the next is due. The subjects
-take turns; a row is the median over all bursts, without what an empty loop costs. Lost: what the sink had not
-been sent at the end; djust's own streaming keeps one op in its batch.
+the next frame: the stream has just sent one, and a burst of calls is over before the next is due. The
+subjects take turns; a row is the median over all bursts, without what an empty loop costs. Lost: what the
+sink had not been sent at the end; djust's own streaming keeps one op in its batch.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol
@@ -63,7 +64,10 @@ class Sink(Protocol):
         """True when nothing sent can arrive any more."""
 
     def send(self, text: str, /) -> Awaitable[object]:
-        """Send one message. Any exception means that the connection is gone."""
+        """Send one message. Any exception means that the connection is gone.
+
+        Until it first waits it runs in no task, or in that of a producer.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +110,53 @@ class _Sent(Coroutine[Any, Any, None]):
         return self._coroutine
 
 
-def _start(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-    """A task for the coroutine; where Python can, its first step runs now."""
-    if sys.version_info >= (3, 12):
-        return asyncio.Task(coroutine, loop=loop, eager_start=asyncio._get_running_loop() is loop)
-    return loop.create_task(coroutine)
+class _Begun(Coroutine[Any, Any, None]):
+    """A coroutine after its first step, for a task to go on with."""
+
+    __slots__ = ("_coroutine", "_first")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], first: Any) -> None:
+        self._coroutine = coroutine
+        self._first = (first,)
+
+    def send(self, value: object, /) -> Any:
+        if self._first:
+            (first,), self._first = self._first, ()
+            return first
+        return self._coroutine.send(value)
+
+    def throw(self, *exc: Any) -> Any:
+        self._first = ()
+        return self._coroutine.throw(*exc)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Iterator[None]:  # type: ignore[override]
+        raise RuntimeError("a task's body, not to be awaited")
+
+
+def _start(
+    coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, context: Context
+) -> asyncio.Task[None] | None:
+    """Take the coroutine's first step now; a task is made for the rest, if there is any.
+
+    Most sends need no more than that, and a task for each would cost as much as the frame itself.
+    """
+    try:
+        first = context.run(coroutine.send, None)
+    except StopIteration:
+        return None
+    rest = _Begun(coroutine, first)
+    if sys.version_info >= (3, 11):
+        return loop.create_task(rest, context=context)
+    return loop.create_task(rest)
 
 
 class Reader:
     """One connection's end of the wire: at most one send in flight, for all of its streams."""
 
-    __slots__ = ("__weakref__", "_due", "_task", "busy", "closed", "loop", "on_close", "sink")
+    __slots__ = ("__weakref__", "_context", "_due", "_task", "busy", "closed", "loop", "on_close", "sink")
 
     def __init__(self, sink: Sink) -> None:
         """Made in the connection's event loop, or before there is one."""
@@ -125,6 +165,8 @@ class Reader:
         self.closed = False
         self.on_close: Callable[[], None] | None = None
         self.loop = asyncio._get_running_loop()
+        # Of its own, so that what a send has set in it, before it had to wait, can be taken back after.
+        self._context = copy_context()
         self._due: dict[Stream, None] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -135,7 +177,7 @@ class Reader:
         self._due[stream] = None
         if not self.busy:
             self.busy = True
-            self._task = _start(self._pump(), loop)
+            self._task = _start(self._pump(), loop, self._context)
 
     def close(self) -> None:
         """Nothing arrives any more: end the streams, tell the owner. Once."""

@@ -9,6 +9,7 @@ same way. The form is djust's until the page says hello and asks for another.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -36,6 +37,8 @@ class ChannelsSink:
 
 
 def _sender(consumer: Any) -> Callable[[str], Awaitable[object]]:
+    if _sends_as_channels_does(consumer):
+        return lambda text: consumer.base_send({"type": "websocket.send", "text": text})
     send = getattr(consumer, "_send_frame", None) or getattr(consumer, "send", None)
     if send is not None:
         return lambda text: send(text_data=text)
@@ -46,3 +49,15 @@ def _sender(consumer: Any) -> Callable[[str], Awaitable[object]]:
         f"{consumer!r} cannot carry streams: it has neither send(text_data=…) nor send_json(…). "
         "Pass a Channels consumer."
     )
+
+
+def _sends_as_channels_does(consumer: Any) -> bool:
+    """Is its send Channels' own, all the way? That only forwards, and each step is a coroutine."""
+    channels = sys.modules.get("channels.generic.websocket")
+    if channels is None or hasattr(consumer, "_send_frame"):
+        return False
+    websocket, base = channels.AsyncWebsocketConsumer, channels.AsyncConsumer
+    if not isinstance(consumer, websocket):
+        return False
+    sends = [vars(kind)["send"] for kind in type(consumer).__mro__ if "send" in vars(kind)]
+    return "send" not in vars(consumer) and sends[:2] == [websocket.send, base.send]
