@@ -47,6 +47,10 @@ class Clock:
         loop = self._loop()
         return None if loop is None or loop.is_closed() else loop
 
+    def is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Are these the ticks of that loop?"""
+        return self._loop() is loop
+
     def add(self, member: Member, wait_s: float | None = None) -> None:
         """Call the member's tick, first with the next tick that there is, or else in ``wait_s``."""
         self._members[member] = None

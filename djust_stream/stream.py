@@ -117,7 +117,7 @@ class _Begun(Coroutine[Any, Any, None]):
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], first: Any) -> None:
         self._coroutine = coroutine
-        self._first = (first,)
+        self._first: Any = (first,)
 
     def send(self, value: object, /) -> Any:
         if self._first:
@@ -136,9 +136,7 @@ class _Begun(Coroutine[Any, Any, None]):
         raise RuntimeError("a task's body, not to be awaited")
 
 
-def _start(
-    coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, context: Context
-) -> asyncio.Task[None] | None:
+def _start(coroutine: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None] | None:
     """Take the coroutine's first step now; a task is made for the rest, if there is any.
 
     Most sends need no more than that, and a task for each would cost as much as the frame itself.
@@ -148,6 +146,7 @@ def _start(
     except StopIteration:
         return None
     rest = _Begun(coroutine, first)
+    loop = asyncio.get_running_loop()
     if sys.version_info >= (3, 11):
         return loop.create_task(rest, context=context)
     return loop.create_task(rest)
@@ -170,14 +169,14 @@ class Reader:
         self._due: dict[Stream, None] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def send(self, stream: Stream, loop: asyncio.AbstractEventLoop) -> None:
-        """Send what waits in the stream as soon as the connection is free."""
+    def send(self, stream: Stream) -> None:
+        """Send what waits in the stream as soon as the connection is free. In the connection's loop."""
         if self.closed:
             return
         self._due[stream] = None
         if not self.busy:
             self.busy = True
-            self._task = _start(self._pump(), loop, self._context)
+            self._task = _start(self._pump(), self._context)
 
     def close(self) -> None:
         """Nothing arrives any more: end the streams, tell the owner. Once."""
@@ -319,7 +318,7 @@ class Stream(BatchOwner):
     async def flush(self) -> None:
         """Send what waits, now; returns when it is on its way."""
         while self.pending and not self.reader.closed:
-            if self._wake(_NOW) is None:
+            if not self._wake(_NOW):
                 await asyncio.sleep(self.limits.interval_s)
             else:
                 await self._wait_for_frame()
@@ -351,10 +350,9 @@ class Stream(BatchOwner):
         # pushed before we look; one that sees the new time wakes us by itself.
         self._be_quick(0.0)
         if now - self._last >= clock.interval_s * _APART:  # else a frame has just gone
-            loop = clock.loop
-            if loop is None or not self.pending:
+            if not self.pending:
                 return False
-            self.reader.send(self, loop)
+            self.reader.send(self)
         self._be_quick(now + _LATE * clock.interval_s)
         return True
 
@@ -449,12 +447,11 @@ class Stream(BatchOwner):
     def _attend(self, pending: int) -> Awaitable[None]:
         """After a push that found the stream idle, its tick late, or too much waiting."""
         idle = self._slow_at == 0.0
-        rides = self._wake(_IDLE if idle else _SOON)
-        if rides is None:
+        if not self._wake(_IDLE if idle else _SOON):
             return self._attend_elsewhere()
         if pending >= self._limit:
             return self._wait_for_room()
-        return FINISHED if idle and rides else TURN
+        return FINISHED if idle else TURN
 
     def _attend_elsewhere(self) -> Awaitable[None]:
         """The same outside of the loop that sends."""
@@ -479,54 +476,45 @@ class Stream(BatchOwner):
         await self.flush()
         self._be_quick(0.0)
 
-    def _wake(self, urgency: int) -> bool | None:
-        """Have the clock, or if it is urgent the reader, at work.
-
-        Returns whether what waits rides with a tick; None when the caller is not in the loop that sends.
-        """
+    def _wake(self, urgency: int) -> bool:
+        """Have the clock, and if it is urgent the reader, at work; False: the caller is not in their loop."""
         running = asyncio._get_running_loop()
         clock = self._clock
+        if clock is not None and running is not None and clock.is_of(running):
+            self._wake_here(urgency)
+            return True
         loop = None if clock is None else clock.loop
-        if loop is None:
-            if running is None:
-                return None
-            # The first push, or the old loop is closed.
-            self._clock = clock_of(running, self.limits.interval_s)
-            self.reader.loop = loop = running
-        if loop is running:
-            return self._wake_here(urgency)
-        with contextlib.suppress(RuntimeError):  # it closes just now
-            loop.call_soon_threadsafe(self._wake_here, urgency)
-        return None
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it closes just now
+                loop.call_soon_threadsafe(self._wake_here, urgency)
+            return False
+        if running is None:
+            return False
+        # The first push, or the old loop is closed.
+        self._clock = clock_of(running, self.limits.interval_s)
+        self.reader.loop = running
+        self._wake_here(urgency)
+        return True
 
-    def _wake_here(self, urgency: int) -> bool:
-        clock = self._clock
-        loop = None if clock is None else clock.loop
-        if clock is None or loop is None:
-            return False
-        reader = self.reader
-        if reader.closed:
+    def _wake_here(self, urgency: int) -> None:
+        clock, reader = self._clock, self.reader
+        if clock is None or reader.closed:
             self.drop()
-            return False
+            return
         now = monotonic()
         interval_s = clock.interval_s
         since_s = now - self._last
         if urgency == _NOW or (urgency == _IDLE and since_s >= interval_s * _APART):
-            busy = reader.busy
-            reader.send(self, loop)
-            if not busy:
-                return False
-            rides = False  # the reader comes to us when it is free; the next pushes need not ask again
-        else:
-            rides = True
+            reader.send(self)
+            since_s = 0.0
+        # Also after a frame: however late the loop's next turn is, until then the pushes join.
         clock.add(self, interval_s - since_s)
         self._be_quick(now + _LATE * interval_s)
-        return rides
 
     async def _wait_for_room(self) -> None:
         await asyncio.sleep(0)
         while self.pending_bytes >= self._limit and not self.reader.closed:
-            if self._wake(_NOW) is None:
+            if not self._wake(_NOW):
                 await asyncio.sleep(self.limits.interval_s)
             else:
                 await self._wait_for_frame()
