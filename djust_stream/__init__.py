@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .consumer import StreamConsumer as StreamConsumer
+    from .counts import stats as stats
     from .fragment import Fragment as Fragment
     from .fragment import escape as escape
     from .fragment import html as html
@@ -33,6 +34,7 @@ _HOME = {
     "Fragment": "fragment",
     "escape": "fragment",
     "html": "fragment",
+    "stats": "counts",
 }
 
 __version__ = "0.1.0"
@@ -46,6 +48,7 @@ __all__ = [
     "escape",
     "html",
     "render_markdown",
+    "stats",
 ]
 
 

@@ -56,7 +56,14 @@ class Batch:
     def pending_ops(self) -> int: ...
     @property
     def merged_ops(self) -> int: ...
+    @property
+    def pushes(self) -> int:
+        """How many ops were pushed in all."""
+
     def __bool__(self) -> bool: ...
+
+def frame_counts() -> tuple[int, int, int]:
+    """What all batches have encoded: how many frames, their bytes, the ops that were merged away."""
 
 class BatchOwner:
     """The base of Stream: has its batch where TextMethod finds it."""

@@ -85,9 +85,10 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             self._attach(ChannelsSink(consumer))
 
     def _attach(self, sink: ChannelsSink) -> Streams:
-        reader = Reader(sink)
+        limits = conf.limits()
+        reader = Reader(sink, limits.slow_reader_timeout_s)
         reader.on_close = self._lose_streams
-        streams = self._djust_streams = Streams(reader, conf.limits())
+        streams = self._djust_streams = Streams(reader, limits)
         return streams
 
     def stream_detach(self) -> None:

@@ -38,6 +38,7 @@ from typing import Any, Protocol
 from . import ops
 from ._core import FINISHED, FORM_DJUST, TURN, Batch, BatchOwner, MarkdownStream
 from .clock import clock_of
+from .counts import Ended, count, on_end, tell
 
 log = logging.getLogger("djust_stream")
 
@@ -63,8 +64,15 @@ class Sink(Protocol):
     def closed(self) -> bool:
         """True when nothing sent can arrive any more."""
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What was sent and waits in the server; 0 when that is not known."""
+
+    def abort(self) -> None:
+        """Close the connection without what waits in it: its reader does not read."""
+
     def send(self, text: str, /) -> Awaitable[object]:
-        """Send one message. Any exception means that the connection is gone.
+        """Send one message; done when there is room for the next. Any exception: the connection is gone.
 
         Until it first waits it runs in no task, or in that of a producer.
         """
@@ -79,6 +87,7 @@ class Limits:
     max_payload_bytes: int = 4 << 20
     max_stream_bytes: int = 16 << 20
     images: str = "link"
+    slow_reader_timeout_s: float = 60.0
 
 
 class _Sent(Coroutine[Any, Any, None]):
@@ -155,11 +164,27 @@ def _start(coroutine: Coroutine[Any, Any, None], context: Context) -> asyncio.Ta
 class Reader:
     """One connection's end of the wire: at most one send in flight, for all of its streams."""
 
-    __slots__ = ("__weakref__", "_context", "_due", "_task", "busy", "closed", "loop", "on_close", "sink")
+    __slots__ = (
+        "__weakref__",
+        "_context",
+        "_due",
+        "_progress",
+        "_progress_at",
+        "_sent",
+        "_task",
+        "_timer",
+        "busy",
+        "closed",
+        "loop",
+        "on_close",
+        "sink",
+        "slow_timeout_s",
+    )
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, slow_timeout_s: float = 60.0) -> None:
         """Made in the connection's event loop, or before there is one."""
         self.sink = sink
+        self.slow_timeout_s = slow_timeout_s
         self.busy = False
         self.closed = False
         self.on_close: Callable[[], None] | None = None
@@ -167,7 +192,11 @@ class Reader:
         # Of its own, so that what a send has set in it, before it had to wait, can be taken back after.
         self._context = copy_context()
         self._due: dict[Stream, None] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None  # while a send waits
+        self._sent = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._progress = (0, 0)  # messages sent, bytes unsent
+        self._progress_at = 0.0
 
     def send(self, stream: Stream) -> None:
         """Send what waits in the stream as soon as the connection is free. In the connection's loop."""
@@ -177,6 +206,10 @@ class Reader:
         if not self.busy:
             self.busy = True
             self._task = _start(self._pump(), self._context)
+            if self._task is not None:
+                count("waits")
+                self._progress_at = monotonic()
+                self._watch()
 
     def close(self) -> None:
         """Nothing arrives any more: end the streams, tell the owner. Once."""
@@ -202,6 +235,7 @@ class Reader:
                     message = stream.fail()
                 if message is not None:
                     await self.sink.send(message)
+                    self._sent += 1
                 if self.sink.closed:
                     self.close()
         except (OSError, RuntimeError) as error:
@@ -213,6 +247,39 @@ class Reader:
             self.close()
         finally:
             self.busy = False
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    # -- a reader that does not read --------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """While a send waits: look now and then whether anything leaves."""
+        self._progress = (self._sent, self.sink.unsent_bytes)
+        self._timer = asyncio.get_running_loop().call_later(self.slow_timeout_s / 4, self._look)
+
+    def _look(self) -> None:
+        sent, unsent = self._progress
+        now = monotonic()
+        if self._sent != sent or self.sink.unsent_bytes < unsent:
+            self._progress_at = now
+        if now - self._progress_at < self.slow_timeout_s * 0.99:  # a timer is never exact
+            self._watch()
+            return
+        self._timer = None
+        log.warning(
+            "a reader has taken nothing for %.1f s (SLOW_READER_TIMEOUT_S of DJUST_STREAM is %g), and %s "
+            "wait for it in the server: its connection is closed, its streams end",
+            now - self._progress_at,
+            self.slow_timeout_s,
+            f"{unsent:,} bytes" if unsent else "bytes",
+        )
+        count("dropped_readers")
+        task = self._task
+        self.close()
+        if task is not None:
+            task.cancel()
+        self.sink.abort()
 
 
 # How urgent it is: with the next tick; now, when the last frame is an interval ago; now.
@@ -224,16 +291,21 @@ class Stream(BatchOwner):
 
     __slots__ = (
         "__weakref__",
+        "_asides",
         "_check_above",
         "_clock",
         "_documents",
+        "_fed",
+        "_first_s",
         "_last",
         "_limit",
+        "_opened_at",
         "_push",
         "_quick_below",
         "_room",
         "_slow_at",
         "_special",
+        "_told",
         "ended",
         "limits",
         "name",
@@ -260,6 +332,13 @@ class Stream(BatchOwner):
         self._slow_at = 0.0
         self._quick_below = min(limits.max_pending_bytes, limits.max_payload_bytes)
         self._room: asyncio.Event | None = None
+        # For those who ask (counts.py): when it began, and what brought content.
+        self._opened_at = monotonic()
+        self._first_s: float | None = None
+        self._fed = 0  # pieces of Markdown
+        self._asides = 0  # ops without content
+        self._told = False
+        count("opened")
 
     # -- what a producer calls ------------------------------------------------------------------
 
@@ -275,6 +354,8 @@ class Stream(BatchOwner):
             self._check_payload(text)
         if self._special and not self._settle(target):
             return TURN
+        if op == ops.START:
+            self._asides += 1
         pending = self._push(op, text, target, number)
         if pending < self._limit and monotonic() < self._slow_at:
             return FINISHED
@@ -293,6 +374,7 @@ class Stream(BatchOwner):
         if document is None:
             return TURN
         document.feed(text)
+        self._fed += 1
         pending = document.pending_bytes
         if pending < self._limit and monotonic() < self._slow_at:
             return FINISHED
@@ -304,10 +386,12 @@ class Stream(BatchOwner):
             self._check_payload(text)
         if self._special and not self._settle(None):
             return TURN
+        self._asides += 1
         self._push(op, text, target, 0)
         self.ended = "done" if op == ops.DONE else "error"
         self._make_special()
         self._wake(_NOW)
+        self._tell(self.ended)
         return self.sent()
 
     def sent(self) -> Awaitable[None]:
@@ -367,7 +451,9 @@ class Stream(BatchOwner):
             self._room = None
         if not batch:
             return None
-        self._last = monotonic()
+        self._last = now = monotonic()
+        if self._first_s is None and self._tokens:
+            self._first_s = now - self._opened_at
         try:
             message = batch.encode(self.seq + 1, self.reader.sink.form)
         finally:
@@ -382,6 +468,7 @@ class Stream(BatchOwner):
         self._batch.push(ops.ERROR, "The rest could not be shown.", "", 0)
         self.ended = "error"
         self._make_special()
+        self._tell("error")
         self.seq += 1
         return self._batch.encode(self.seq, self.reader.sink.form)
 
@@ -389,6 +476,7 @@ class Stream(BatchOwner):
         """The connection is gone: forget what waits, let the producers go. In the stream's loop."""
         self._make_special()
         self._be_quick(0.0)
+        self._tell("gone")
         self._documents.clear()
         self._batch.clear()
         if self._clock is not None:
@@ -403,6 +491,22 @@ class Stream(BatchOwner):
         """Until then a push has nothing to do but push, and stream_text needs nobody but the batch."""
         self._slow_at = until
         self._batch.quick(0.0 if self._special else until, self._quick_below)
+
+    @property
+    def _tokens(self) -> int:
+        """How many calls have brought content."""
+        return self._batch.pushes - self._asides + self._fed
+
+    def _tell(self, ended: str) -> None:
+        """The stream has ended: once, for who asks."""
+        if self._told:
+            return
+        self._told = True
+        count("ended")
+        if on_end:
+            seconds, tokens = monotonic() - self._opened_at, self._tokens
+            first_s = seconds if self._first_s is None and tokens else self._first_s
+            tell(Ended(self.name, ended, seconds, first_s, tokens))
 
     def _make_special(self) -> None:
         self._special = True
@@ -434,6 +538,7 @@ class Stream(BatchOwner):
         if self._special and not self._settle(target):
             return None
         # Empty text, not empty HTML: text sets the element active and busy also where nothing has started it.
+        self._asides += 1
         self._push(ops.TEXT_MODES["replace"], "", target, 0)
         document = MarkdownStream(
             images=self.limits.images,
@@ -512,6 +617,7 @@ class Stream(BatchOwner):
         self._be_quick(now + _LATE * interval_s)
 
     async def _wait_for_room(self) -> None:
+        count("waits")
         await asyncio.sleep(0)
         while self.pending_bytes >= self._limit and not self.reader.closed:
             if not self._wake(_NOW):

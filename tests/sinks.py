@@ -26,6 +26,11 @@ class MemorySink:
         self.in_flight = 0
         self.most_in_flight = 0
         self.fails_with: Exception | None = None
+        self.unsent_bytes = 0
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
 
     async def send(self, text: str) -> None:
         if self.fails_with is not None:

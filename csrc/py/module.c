@@ -52,6 +52,7 @@ static int core_exec(PyObject *module) {
         add_type(module, &Finished_spec, &state->finished_type) || add_type(module, &TextMethod_spec, NULL))
         return -1;
     if (finished_add_constants(module)) return -1;
+    if (PyModule_AddFunctions(module, batch_functions)) return -1;
     if (PyModule_AddFunctions(module, markdown_functions)) return -1;
     if (PyModule_AddFunctions(module, fragment_functions)) return -1;
     return batch_add_constants(module);

@@ -6,6 +6,7 @@
 
 #include "compat.h"
 #include "status.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 
 typedef struct {
@@ -15,6 +16,7 @@ typedef struct {
     PyObject *safe_string, *promise; /* Django's, once a fragment or escape() needed them */
     bool safe_direct;                /* may djs_str_subtype_new make a SafeString? */
     PyObject *html_name;             /* "__html__" */
+    _Atomic uint64_t frames, frame_bytes, merged_ops; /* of all batches, by Batch.encode */
     PyObject *edit_names[6];         /* by djs_edit_kind */
 } djs_state;
 
@@ -37,6 +39,6 @@ int batch_add_constants(PyObject *module);
 /* Adds FINISHED and TURN. */
 int finished_add_constants(PyObject *module);
 
-extern PyMethodDef markdown_functions[], fragment_functions[];
+extern PyMethodDef batch_functions[], markdown_functions[], fragment_functions[];
 
 #endif

@@ -4,22 +4,31 @@
 
 djust's consumer lets every message pass one place that knows when the socket is closed; ours go the
 same way. The form is djust's until the page says hello and asks for another.
+
+A server whose send returns at once (daphne) would take a producer's whole output for a reader that reads
+nothing: there a message counts as sent when the server has little left to write.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .._core import FORM_DJUST
+from .transport import abort, is_gone, is_unlimited, transport_of, unsent_bytes
+
+#: As asyncio's high-water mark: more unsent bytes, and the next frame waits.
+_HIGH_BYTES = 64 * 1024
+_LOOK_AGAIN_S = 0.02
 
 
 class ChannelsSink:
     """The WebSocket of one consumer."""
 
-    __slots__ = ("_consumer", "form", "send")
+    __slots__ = ("_consumer", "_forward", "_transport", "form", "send")
 
     def __init__(self, consumer: Any, form: int = FORM_DJUST) -> None:
         """consumer: has ``send(text_data=…)`` as Channels' consumers have, or ``send_json(object)``.
@@ -28,7 +37,31 @@ class ChannelsSink:
         """
         self._consumer = consumer
         self.form = form
-        self.send = _sender(consumer)
+        self._forward = _sender(consumer)
+        self._transport: Any = None
+        self.send: Callable[[str], Awaitable[object]] = self._send_first
+
+    def _send_first(self, text: str) -> Awaitable[object]:
+        """By now the consumer has the server's send."""
+        self._transport = transport_of(getattr(self._consumer, "base_send", None))
+        self.send = self._send_slowly if is_unlimited(self._transport) else self._forward
+        return self.send(text)
+
+    async def _send_slowly(self, text: str) -> None:
+        await self._forward(text)
+        # To be told, we would have to be the transport's producer, and daphne's HTTP channel is that.
+        while self.unsent_bytes > _HIGH_BYTES and not is_gone(self._transport):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits in the server; 0 when that is not known."""
+        return 0 if self._transport is None else unsent_bytes(self._transport)
+
+    def abort(self) -> None:
+        """Close the connection without what waits in it."""
+        if self._transport is not None:
+            abort(self._transport)
 
     @property
     def closed(self) -> bool:
