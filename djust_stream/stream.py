@@ -66,7 +66,7 @@ class Sink(Protocol):
 
     @property
     def unsent_bytes(self) -> int:
-        """What was sent and waits in the server; 0 when that is not known."""
+        """What was sent and waits on this machine; 0 when that is not known."""
 
     def abort(self) -> None:
         """Close the connection without what waits in it: its reader does not read."""
@@ -83,7 +83,7 @@ class Limits:
     """How often and how much; DJUST_STREAM has a setting for each."""
 
     interval_s: float = 1 / 60
-    max_pending_bytes: int = 1 << 20
+    max_pending_bytes: int = 256 << 10
     max_payload_bytes: int = 4 << 20
     max_stream_bytes: int = 16 << 20
     images: str = "link"
@@ -269,7 +269,7 @@ class Reader:
         self._timer = None
         log.warning(
             "a reader has taken nothing for %.1f s (SLOW_READER_TIMEOUT_S of DJUST_STREAM is %g), and %s "
-            "wait for it in the server: its connection is closed, its streams end",
+            "wait for it: its connection is closed, its streams end",
             now - self._progress_at,
             self.slow_timeout_s,
             f"{unsent:,} bytes" if unsent else "bytes",

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .._core import FORM_DJUST
-from .transport import abort, is_gone, is_unlimited, transport_of, unsent_bytes
+from .transport import abort, is_gone, is_unlimited, kernel_bytes, transport_of, unsent_bytes
 
 #: As asyncio's high-water mark: more unsent bytes, and the next frame waits.
 _HIGH_BYTES = 64 * 1024
@@ -48,15 +48,25 @@ class ChannelsSink:
         return self.send(text)
 
     async def _send_slowly(self, text: str) -> None:
-        await self._forward(text)
+        try:
+            await self._forward(text)
+        except Exception as error:
+            if type(error).__name__ != "PayloadExceededError":
+                raise
+            raise ValueError(
+                f"daphne sends no message of {len(text.encode()):,} bytes: stream less at a time, "
+                "or lower MAX_PENDING_BYTES of DJUST_STREAM"
+            ) from error
         # To be told, we would have to be the transport's producer, and daphne's HTTP channel is that.
-        while self.unsent_bytes > _HIGH_BYTES and not is_gone(self._transport):  # noqa: ASYNC110
+        while unsent_bytes(self._transport) > _HIGH_BYTES and not is_gone(self._transport):  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     @property
     def unsent_bytes(self) -> int:
-        """What waits in the server; 0 when that is not known."""
-        return 0 if self._transport is None else unsent_bytes(self._transport)
+        """What waits on this machine, in the server and in the kernel; 0 when that is not known."""
+        if self._transport is None:
+            return 0
+        return unsent_bytes(self._transport) + kernel_bytes(self._transport)
 
     def abort(self) -> None:
         """Close the connection without what waits in it."""

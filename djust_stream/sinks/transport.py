@@ -17,6 +17,7 @@ name, TLS included. Checked against the real servers by tests/test_slow_reader.p
 from __future__ import annotations
 
 from functools import partial
+from struct import unpack
 from types import CellType
 from typing import Any
 
@@ -71,6 +72,20 @@ def unsent_bytes(transport: Any) -> int:
         total += sum(map(len, getattr(transport, "_appSendBuffer", ())))
         transport = getattr(transport, "transport", None)  # beneath TLS
     return total
+
+
+def kernel_bytes(transport: Any) -> int:
+    """The bytes that the kernel has taken and the reader's has not acknowledged; 0 where it does not say."""
+    info = getattr(transport, "get_extra_info", None)
+    socket = transport if info is None else info("socket")
+    try:
+        from fcntl import ioctl
+        from termios import TIOCOUTQ
+
+        waiting: int = unpack("i", ioctl(socket.fileno(), TIOCOUTQ, b"    "))[0]
+        return waiting
+    except (ImportError, OSError, ValueError, AttributeError):
+        return 0
 
 
 def is_gone(transport: Any) -> bool:
