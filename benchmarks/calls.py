@@ -46,13 +46,29 @@ class PlainBatcher:
         self._last = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
+    async def stream_start(self, name: str) -> None:
+        await self._op(name, "start")
+
+    async def stream_done(self, name: str) -> None:
+        await self._op(name, "done")
+
+    def stream_detach(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._waiting.clear()
+
+    async def _op(self, name: str, op: str) -> None:
+        self._waiting.setdefault(name, []).append({"op": op, "target": f"[dj-stream='{name}']"})
+        await self._flush()
+
     async def stream_text(
         self, name: str, text: str, mode: str = "append", target: str | None = None
     ) -> None:
         target = target or f"[dj-stream='{name}']"
         ops = self._waiting.setdefault(name, [])
-        if ops and ops[-1]["op"] == "text" and ops[-1]["mode"] == mode and ops[-1]["target"] == target:
-            ops[-1]["text"].append(text)
+        last = ops[-1] if ops else {}
+        if last.get("op") == "text" and last["mode"] == mode and last["target"] == target:
+            last["text"].append(text)
         else:
             ops.append({"op": "text", "target": target, "mode": mode, "text": [text]})
         if self._timer is None:
@@ -72,7 +88,8 @@ class PlainBatcher:
         self._last = monotonic()
         for name, ops in waiting.items():
             for op in ops:
-                op["text"] = "".join(op["text"])
+                if op["op"] == "text":
+                    op["text"] = "".join(op["text"])
             await self._ws_consumer.send_json({"type": "stream", "stream": name, "ops": ops})
 
 
