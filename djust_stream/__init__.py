@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .collector import tune_gc as tune_gc
     from .consumer import StreamConsumer as StreamConsumer
     from .counts import stats as stats
     from .fragment import Fragment as Fragment
@@ -35,6 +36,7 @@ _HOME = {
     "escape": "fragment",
     "html": "fragment",
     "stats": "counts",
+    "tune_gc": "collector",
 }
 
 __version__ = "0.1.0"
@@ -49,6 +51,7 @@ __all__ = [
     "html",
     "render_markdown",
     "stats",
+    "tune_gc",
 ]
 
 

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -383,10 +384,16 @@ async def test_telemetry() -> None:
 
 
 def test_without_the_extras_nothing_is_imported() -> None:
-    import subprocess
-
     code = (
         "import sys, djust_stream, djust_stream.mixin; djust_stream.stats(); "
         "sys.exit(any(name.startswith(('prometheus', 'opentelemetry')) for name in sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_collector_can_be_tuned() -> None:
+    code = (
+        "import gc; from djust_stream import tune_gc; tune_gc(); "
+        "assert gc.get_threshold()[0] == 50_000; assert gc.get_freeze_count() > 1000"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,13 +11,13 @@
 
 typedef struct {
     PyObject *batch_type, *fragment_type, *finished_type, *owner_type;
-    PyObject *finished;              /* FINISHED */
-    PyObject *streams_name;          /* "_djust_streams" */
-    PyObject *safe_string, *promise; /* Django's, once a fragment or escape() needed them */
-    bool safe_direct;                /* may djs_str_subtype_new make a SafeString? */
-    PyObject *html_name;             /* "__html__" */
+    PyObject *finished;                               /* FINISHED */
+    PyObject *streams_name;                           /* "_djust_streams" */
+    PyObject *safe_string, *promise;                  /* Django's, once a fragment or escape() needed them */
+    bool safe_direct;                                 /* may djs_str_subtype_new make a SafeString? */
+    PyObject *html_name;                              /* "__html__" */
     _Atomic uint64_t frames, frame_bytes, merged_ops; /* of all batches, by Batch.encode */
-    PyObject *edit_names[6];         /* by djs_edit_kind */
+    PyObject *edit_names[6];                          /* by djs_edit_kind */
 } djs_state;
 
 /* The state of the module that defines type. */
