@@ -8,13 +8,11 @@ import gc
 from typing import Any
 
 from django.conf import settings
-
-settings.configure(SECRET_KEY="x")
-
 from memory import growth
 
 from djust_stream import StreamingMixin, stats
 
+settings.configure(SECRET_KEY="x")
 STREAMS, TOKENS = 10_000, 200
 
 
