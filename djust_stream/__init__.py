@@ -13,7 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .collector import tune_gc as tune_gc
     from .consumer import StreamConsumer as StreamConsumer
+    from .counts import stats as stats
     from .fragment import Fragment as Fragment
     from .fragment import escape as escape
     from .fragment import html as html
@@ -33,6 +35,8 @@ _HOME = {
     "Fragment": "fragment",
     "escape": "fragment",
     "html": "fragment",
+    "stats": "counts",
+    "tune_gc": "collector",
 }
 
 __version__ = "0.1.0"
@@ -46,6 +50,8 @@ __all__ = [
     "escape",
     "html",
     "render_markdown",
+    "stats",
+    "tune_gc",
 ]
 
 

@@ -1,7 +1,7 @@
 """The C core: the op batcher, the streaming Markdown engine, HTML fragments."""
 
-from collections.abc import Iterable
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from django.utils.safestring import SafeString
 
@@ -46,6 +46,9 @@ class Batch:
         Raises ValueError for an edit that the djust form cannot say.
         """
 
+    def quick(self, until: float, below: int, /) -> None:
+        """Until then (time.monotonic) and while fewer bytes wait, TextMethod pushes by itself; 0, 0: not."""
+
     def clear(self, /) -> None: ...
     @property
     def pending_bytes(self) -> int: ...
@@ -53,7 +56,32 @@ class Batch:
     def pending_ops(self) -> int: ...
     @property
     def merged_ops(self) -> int: ...
+    @property
+    def pushes(self) -> int:
+        """How many ops were pushed in all."""
+
     def __bool__(self) -> bool: ...
+
+def frame_counts() -> tuple[int, int, int]:
+    """What all batches have encoded: how many frames, their bytes, the ops that were merged away."""
+
+class BatchOwner:
+    """The base of Stream: has its batch where TextMethod finds it."""
+
+    _batch: Batch
+
+FINISHED: Final[Coroutine[Any, Any, None]]
+"""An awaitable that has already happened; shared, so that a push allocates nothing."""
+TURN: Final[Coroutine[Any, Any, None]]
+"""The same, after the event loop has had a turn. Nobody misses it who does not await it."""
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+def TextMethod(function: _Method, /) -> _Method:
+    """The method stream_text: what only queues is done in C, everything else by the function.
+
+    Law: csrc/py/text_method.c.
+    """
 
 class MarkdownStream:
     """Streaming Markdown: text in, edits out.

@@ -19,6 +19,8 @@ import weakref
 from time import monotonic
 from typing import Protocol
 
+from .counts import count
+
 log = logging.getLogger("djust_stream")
 
 
@@ -32,13 +34,14 @@ class Member(Protocol):
 class Clock:
     """The ticks of one event loop; used in its thread only."""
 
-    __slots__ = ("__weakref__", "_loop", "_members", "_timer", "interval_s")
+    __slots__ = ("__weakref__", "_due", "_loop", "_members", "_timer", "interval_s")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, interval_s: float) -> None:
         # Weak: this clock is a value in a dict whose weak key is the loop.
         self._loop = weakref.ref(loop)
         self._members: dict[Member, None] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0  # when the timer should fire
         self.interval_s = interval_s
 
     @property
@@ -46,6 +49,10 @@ class Clock:
         """The loop, while it is there and open."""
         loop = self._loop()
         return None if loop is None or loop.is_closed() else loop
+
+    def is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Are these the ticks of that loop?"""
+        return self._loop() is loop
 
     def add(self, member: Member, wait_s: float | None = None) -> None:
         """Call the member's tick, first with the next tick that there is, or else in ``wait_s``."""
@@ -63,11 +70,15 @@ class Clock:
     def _arm(self, wait_s: float) -> None:
         loop = self.loop
         if loop is not None:
-            self._timer = loop.call_later(max(0.0, min(wait_s, self.interval_s)), self._tick)
+            wait_s = max(0.0, min(wait_s, self.interval_s))
+            self._due = monotonic() + wait_s
+            self._timer = loop.call_later(wait_s, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
         now = monotonic()
+        if now - self._due > self.interval_s / 2:
+            count("late_ticks")
         for member in list(self._members):
             try:
                 stays = member.tick(now)

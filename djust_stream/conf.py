@@ -68,6 +68,9 @@ SETTINGS: dict[str, Number | Text] = {
         _DEFAULT.max_payload_bytes, 1024, 1 << 28, "the most that one call may bring"
     ),
     "MAX_STREAM_BYTES": Number(_DEFAULT.max_stream_bytes, 1024, 1 << 27, "the most Markdown of one document"),
+    "SLOW_READER_TIMEOUT_S": Number(
+        _DEFAULT.slow_reader_timeout_s, 0.1, 86400, "seconds without a byte taken until a reader is given up"
+    ),
     "IMAGES": Text(
         _DEFAULT.images, "how Markdown shows an image: as a link, or as the image", ("link", "show")
     ),
@@ -108,6 +111,7 @@ def limits() -> Limits:
         max_payload_bytes=get("MAX_PAYLOAD_BYTES"),
         max_stream_bytes=get("MAX_STREAM_BYTES"),
         images=get("IMAGES"),
+        slow_reader_timeout_s=get("SLOW_READER_TIMEOUT_S"),
     )
 
 

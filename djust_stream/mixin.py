@@ -31,8 +31,9 @@ from asgiref.sync import markcoroutinefunction
 from django.utils.functional import Promise
 
 from . import conf, ops
+from ._core import FINISHED, TURN, TextMethod
 from .sinks.channels import ChannelsSink
-from .stream import FINISHED, TURN, Reader, Stream, StreamClosedError, Streams
+from .stream import Reader, Stream, StreamClosedError, Streams
 
 if TYPE_CHECKING:
     _Base = Any
@@ -84,9 +85,10 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             self._attach(ChannelsSink(consumer))
 
     def _attach(self, sink: ChannelsSink) -> Streams:
-        reader = Reader(sink)
+        limits = conf.limits()
+        reader = Reader(sink, limits.slow_reader_timeout_s)
         reader.on_close = self._lose_streams
-        streams = self._djust_streams = Streams(reader, conf.limits())
+        streams = self._djust_streams = Streams(reader, limits)
         return streams
 
     def stream_detach(self) -> None:
@@ -109,6 +111,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
     # -- djust's methods ------------------------------------------------------------------------
 
+    @TextMethod
     @markcoroutinefunction
     def stream_text(
         self, stream_name: str, text: str, mode: str | None = None, target: str | None = None
@@ -127,7 +130,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         if stream_name.__class__ is not str:
             ops.check_name(stream_name)
         streams = self._djust_streams
-        stream = None if streams is None else streams.by_name.get(stream_name)
+        stream = None if streams is None else streams.get(stream_name)
         if stream is not None and mode is None and target is None:
             return stream.push(ops.TEXT, text)
         try:
@@ -303,7 +306,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         if streams is None:
             return FINISHED
         self._in_home_loop(self._stop_task, stream_name)
-        stream = streams.by_name.get(stream_name)
+        stream = streams.get(stream_name)
         return FINISHED if stream is None else stream.sent()
 
     def stream_error_message(self, stream_name: str, error: Exception) -> str:
@@ -363,7 +366,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
     def _unfinished(self, name: str, streams: Streams) -> Stream | None:
         """The stream the running task is to end: it is open, and nobody has stopped or replaced the task."""
-        stream = None if streams.reader.closed else streams.by_name.get(name)
+        stream = None if streams.reader.closed else streams.get(name)
         if stream is None or stream.ended is not None:
             return None
         return stream if (self._djust_tasks or {}).get(name) is asyncio.current_task() else None
@@ -378,7 +381,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         if task is None:
             return
         streams = self._djust_streams
-        stream = None if streams is None else streams.by_name.get(name)
+        stream = None if streams is None else streams.get(name)
         if streams is not None and stream is not None and stream.ended is None:
             streams.end(stream, ops.DONE, "stopped")
         _cancel(task)
@@ -414,7 +417,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         if name.__class__ is not str:
             ops.check_name(name)
         streams = self._djust_streams
-        stream = None if streams is None else streams.by_name.get(name)
+        stream = None if streams is None else streams.get(name)
         if stream is None:
             ops.check_name(name)
             streams = self._connected()

@@ -30,13 +30,15 @@ import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from . import ops
-from ._core import FORM_DJUST, Batch, MarkdownStream
+from ._core import FINISHED, FORM_DJUST, TURN, Batch, BatchOwner, MarkdownStream
 from .clock import clock_of
+from .counts import Ended, count, on_end, tell
 
 log = logging.getLogger("djust_stream")
 
@@ -62,8 +64,18 @@ class Sink(Protocol):
     def closed(self) -> bool:
         """True when nothing sent can arrive any more."""
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What was sent and waits on this machine; 0 when that is not known."""
+
+    def abort(self) -> None:
+        """Close the connection without what waits in it: its reader does not read."""
+
     def send(self, text: str, /) -> Awaitable[object]:
-        """Send one message. Any exception means that the connection is gone."""
+        """Send one message; done when there is room for the next. Any exception: the connection is gone.
+
+        Until it first waits it runs in no task, or in that of a producer.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,44 +83,14 @@ class Limits:
     """How often and how much; DJUST_STREAM has a setting for each."""
 
     interval_s: float = 1 / 60
-    max_pending_bytes: int = 1 << 20
+    max_pending_bytes: int = 256 << 10
     max_payload_bytes: int = 4 << 20
     max_stream_bytes: int = 16 << 20
     images: str = "link"
+    slow_reader_timeout_s: float = 60.0
 
 
-class _Finished(Coroutine[Any, Any, None]):
-    """An awaitable that has already happened; shared, so that a push allocates nothing.
-
-    A Coroutine too, because ``asyncio.create_task(view.stream_text(…))`` takes nothing less.
-    """
-
-    __slots__ = ()
-
-    def __await__(self) -> Iterator[None]:  # type: ignore[override]
-        return _NOTHING
-
-    def send(self, value: object, /) -> NoReturn:
-        raise StopIteration
-
-    def throw(self, *exc: Any) -> NoReturn:
-        error = exc[0] if len(exc) == 1 else exc[1]
-        raise error if isinstance(error, BaseException) else error()
-
-    def close(self) -> None:
-        pass
-
-
-class _Turn(_Finished):
-    """The same, after the event loop has had a turn. Nobody misses it who does not await it."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Iterator[None]:  # type: ignore[override]
-        return iter(_ONE_STEP)  # a bare None is how a coroutine gives way, as in asyncio.sleep(0)
-
-
-class _Sent(_Finished):
+class _Sent(Coroutine[Any, Any, None]):
     """Awaited, the stream has been sent. It is sent without that, too, so nobody is warned."""
 
     __slots__ = ("_coroutine", "_stream")
@@ -121,54 +103,113 @@ class _Sent(_Finished):
         return self._stream.flush().__await__()
 
     def send(self, value: object, /) -> Any:
-        if self._coroutine is None:
-            self._coroutine = self._stream.flush()
-        return self._coroutine.send(value)
+        return self._started.send(value)
 
     def throw(self, *exc: Any) -> Any:
-        return super().throw(*exc) if self._coroutine is None else self._coroutine.throw(*exc)
+        return self._started.throw(*exc)
 
     def close(self) -> None:
         if self._coroutine is not None:
             self._coroutine.close()
 
+    @property
+    def _started(self) -> Coroutine[Any, Any, None]:
+        if self._coroutine is None:
+            self._coroutine = self._stream.flush()
+        return self._coroutine
 
-_NOTHING: Iterator[None] = iter(())
-_ONE_STEP = (None,)
-FINISHED: Coroutine[Any, Any, None] = _Finished()
-TURN: Coroutine[Any, Any, None] = _Turn()
+
+class _Begun(Coroutine[Any, Any, None]):
+    """A coroutine after its first step, for a task to go on with."""
+
+    __slots__ = ("_coroutine", "_first")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], first: Any) -> None:
+        self._coroutine = coroutine
+        self._first: Any = (first,)
+
+    def send(self, value: object, /) -> Any:
+        if self._first:
+            (first,), self._first = self._first, ()
+            return first
+        return self._coroutine.send(value)
+
+    def throw(self, *exc: Any) -> Any:
+        self._first = ()
+        return self._coroutine.throw(*exc)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Iterator[None]:  # type: ignore[override]
+        raise RuntimeError("a task's body, not to be awaited")
 
 
-def _start(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-    """A task for the coroutine; where Python can, its first step runs now."""
-    if sys.version_info >= (3, 12):
-        return asyncio.Task(coroutine, loop=loop, eager_start=asyncio._get_running_loop() is loop)
-    return loop.create_task(coroutine)
+def _start(coroutine: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None] | None:
+    """Take the coroutine's first step now; a task is made for the rest, if there is any.
+
+    Most sends need no more than that, and a task for each would cost as much as the frame itself.
+    """
+    try:
+        first = context.run(coroutine.send, None)
+    except StopIteration:
+        return None
+    rest = _Begun(coroutine, first)
+    loop = asyncio.get_running_loop()
+    if sys.version_info >= (3, 11):
+        return loop.create_task(rest, context=context)
+    return loop.create_task(rest)
 
 
 class Reader:
     """One connection's end of the wire: at most one send in flight, for all of its streams."""
 
-    __slots__ = ("__weakref__", "_due", "_task", "busy", "closed", "loop", "on_close", "sink")
+    __slots__ = (
+        "__weakref__",
+        "_context",
+        "_due",
+        "_progress",
+        "_progress_at",
+        "_sent",
+        "_task",
+        "_timer",
+        "busy",
+        "closed",
+        "loop",
+        "on_close",
+        "sink",
+        "slow_timeout_s",
+    )
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, slow_timeout_s: float = 60.0) -> None:
         """Made in the connection's event loop, or before there is one."""
         self.sink = sink
+        self.slow_timeout_s = slow_timeout_s
         self.busy = False
         self.closed = False
         self.on_close: Callable[[], None] | None = None
         self.loop = asyncio._get_running_loop()
+        # Of its own, so that what a send has set in it, before it had to wait, can be taken back after.
+        self._context = copy_context()
         self._due: dict[Stream, None] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None  # while a send waits
+        self._sent = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._progress = (0, 0)  # messages sent, bytes unsent
+        self._progress_at = 0.0
 
-    def send(self, stream: Stream, loop: asyncio.AbstractEventLoop) -> None:
-        """Send what waits in the stream as soon as the connection is free."""
+    def send(self, stream: Stream) -> None:
+        """Send what waits in the stream as soon as the connection is free. In the connection's loop."""
         if self.closed:
             return
         self._due[stream] = None
         if not self.busy:
             self.busy = True
-            self._task = _start(self._pump(), loop)
+            self._task = _start(self._pump(), self._context)
+            if self._task is not None:
+                count("waits")
+                self._progress_at = monotonic()
+                self._watch()
 
     def close(self) -> None:
         """Nothing arrives any more: end the streams, tell the owner. Once."""
@@ -194,6 +235,7 @@ class Reader:
                     message = stream.fail()
                 if message is not None:
                     await self.sink.send(message)
+                    self._sent += 1
                 if self.sink.closed:
                     self.close()
         except (OSError, RuntimeError) as error:
@@ -205,27 +247,65 @@ class Reader:
             self.close()
         finally:
             self.busy = False
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    # -- a reader that does not read --------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """While a send waits: look now and then whether anything leaves."""
+        self._progress = (self._sent, self.sink.unsent_bytes)
+        self._timer = asyncio.get_running_loop().call_later(self.slow_timeout_s / 4, self._look)
+
+    def _look(self) -> None:
+        sent, unsent = self._progress
+        now = monotonic()
+        if self._sent != sent or self.sink.unsent_bytes < unsent:
+            self._progress_at = now
+        if now - self._progress_at < self.slow_timeout_s * 0.99:  # a timer is never exact
+            self._watch()
+            return
+        self._timer = None
+        log.warning(
+            "a reader has taken nothing for %.1f s (SLOW_READER_TIMEOUT_S of DJUST_STREAM is %g), and %s "
+            "wait for it: its connection is closed, its streams end",
+            now - self._progress_at,
+            self.slow_timeout_s,
+            f"{unsent:,} bytes" if unsent else "bytes",
+        )
+        count("dropped_readers")
+        task = self._task
+        self.close()
+        if task is not None:
+            task.cancel()
+        self.sink.abort()
 
 
 # How urgent it is: with the next tick; now, when the last frame is an interval ago; now.
 _SOON, _IDLE, _NOW = range(3)
 
 
-class Stream:
+class Stream(BatchOwner):
     """One producer's ops on their way into frames, for one reader."""
 
     __slots__ = (
         "__weakref__",
-        "_batch",
+        "_asides",
         "_check_above",
         "_clock",
         "_documents",
+        "_fed",
+        "_first_s",
         "_last",
         "_limit",
+        "_opened_at",
         "_push",
+        "_quick_below",
         "_room",
         "_slow_at",
         "_special",
+        "_told",
         "ended",
         "limits",
         "name",
@@ -250,7 +330,15 @@ class Stream:
         self._last = -_NEVER  # when the last frame was taken
         # Until then a push has nothing to do but push: the clock has us, and its tick is not late.
         self._slow_at = 0.0
+        self._quick_below = min(limits.max_pending_bytes, limits.max_payload_bytes)
         self._room: asyncio.Event | None = None
+        # For those who ask (counts.py): when it began, and what brought content.
+        self._opened_at = monotonic()
+        self._first_s: float | None = None
+        self._fed = 0  # pieces of Markdown
+        self._asides = 0  # ops without content
+        self._told = False
+        count("opened")
 
     # -- what a producer calls ------------------------------------------------------------------
 
@@ -266,6 +354,8 @@ class Stream:
             self._check_payload(text)
         if self._special and not self._settle(target):
             return TURN
+        if op == ops.START:
+            self._asides += 1
         pending = self._push(op, text, target, number)
         if pending < self._limit and monotonic() < self._slow_at:
             return FINISHED
@@ -284,6 +374,7 @@ class Stream:
         if document is None:
             return TURN
         document.feed(text)
+        self._fed += 1
         pending = document.pending_bytes
         if pending < self._limit and monotonic() < self._slow_at:
             return FINISHED
@@ -295,10 +386,12 @@ class Stream:
             self._check_payload(text)
         if self._special and not self._settle(None):
             return TURN
+        self._asides += 1
         self._push(op, text, target, 0)
         self.ended = "done" if op == ops.DONE else "error"
-        self._special = True
+        self._make_special()
         self._wake(_NOW)
+        self._tell(self.ended)
         return self.sent()
 
     def sent(self) -> Awaitable[None]:
@@ -309,7 +402,7 @@ class Stream:
     async def flush(self) -> None:
         """Send what waits, now; returns when it is on its way."""
         while self.pending and not self.reader.closed:
-            if self._wake(_NOW) is None:
+            if not self._wake(_NOW):
                 await asyncio.sleep(self.limits.interval_s)
             else:
                 await self._wait_for_frame()
@@ -339,13 +432,12 @@ class Stream:
             return False
         # Before the look at the batch: a push in another thread that still sees the old time has
         # pushed before we look; one that sees the new time wakes us by itself.
-        self._slow_at = 0.0
+        self._be_quick(0.0)
         if now - self._last >= clock.interval_s * _APART:  # else a frame has just gone
-            loop = clock.loop
-            if loop is None or not self.pending:
+            if not self.pending:
                 return False
-            self.reader.send(self, loop)
-        self._slow_at = now + _LATE * clock.interval_s
+            self.reader.send(self)
+        self._be_quick(now + _LATE * clock.interval_s)
         return True
 
     def take(self) -> str | None:
@@ -359,7 +451,9 @@ class Stream:
             self._room = None
         if not batch:
             return None
-        self._last = monotonic()
+        self._last = now = monotonic()
+        if self._first_s is None and self._tokens:
+            self._first_s = now - self._opened_at
         try:
             message = batch.encode(self.seq + 1, self.reader.sink.form)
         finally:
@@ -373,14 +467,16 @@ class Stream:
         self._batch.clear()
         self._batch.push(ops.ERROR, "The rest could not be shown.", "", 0)
         self.ended = "error"
-        self._special = True
+        self._make_special()
+        self._tell("error")
         self.seq += 1
         return self._batch.encode(self.seq, self.reader.sink.form)
 
     def drop(self) -> None:
         """The connection is gone: forget what waits, let the producers go. In the stream's loop."""
-        self._special = True
-        self._slow_at = 0.0
+        self._make_special()
+        self._be_quick(0.0)
+        self._tell("gone")
         self._documents.clear()
         self._batch.clear()
         if self._clock is not None:
@@ -390,6 +486,31 @@ class Stream:
             self._room = None
 
     # -- inside ---------------------------------------------------------------------------------
+
+    def _be_quick(self, until: float) -> None:
+        """Until then a push has nothing to do but push, and stream_text needs nobody but the batch."""
+        self._slow_at = until
+        self._batch.quick(0.0 if self._special else until, self._quick_below)
+
+    @property
+    def _tokens(self) -> int:
+        """How many calls have brought content."""
+        return self._batch.pushes - self._asides + self._fed
+
+    def _tell(self, ended: str) -> None:
+        """The stream has ended: once, for who asks."""
+        if self._told:
+            return
+        self._told = True
+        count("ended")
+        if on_end:
+            seconds, tokens = monotonic() - self._opened_at, self._tokens
+            first_s = seconds if self._first_s is None and tokens else self._first_s
+            tell(Ended(self.name, ended, seconds, first_s, tokens))
+
+    def _make_special(self) -> None:
+        self._special = True
+        self._batch.quick(0.0, 0)
 
     def _settle(self, target: str | None) -> bool:
         """Before an op: Markdown fed so far goes first; where the op goes it is finished (None: all).
@@ -417,6 +538,7 @@ class Stream:
         if self._special and not self._settle(target):
             return None
         # Empty text, not empty HTML: text sets the element active and busy also where nothing has started it.
+        self._asides += 1
         self._push(ops.TEXT_MODES["replace"], "", target, 0)
         document = MarkdownStream(
             images=self.limits.images,
@@ -424,18 +546,17 @@ class Stream:
             fill=self.reader.sink.form == FORM_DJUST,
         )
         self._documents[target] = document
-        self._special = True
+        self._make_special()
         return document
 
     def _attend(self, pending: int) -> Awaitable[None]:
         """After a push that found the stream idle, its tick late, or too much waiting."""
         idle = self._slow_at == 0.0
-        rides = self._wake(_IDLE if idle else _SOON)
-        if rides is None:
+        if not self._wake(_IDLE if idle else _SOON):
             return self._attend_elsewhere()
         if pending >= self._limit:
             return self._wait_for_room()
-        return FINISHED if idle and rides else TURN
+        return FINISHED if idle else TURN
 
     def _attend_elsewhere(self) -> Awaitable[None]:
         """The same outside of the loop that sends."""
@@ -458,56 +579,48 @@ class Stream:
         """The call came before any loop, as in async_to_sync: the loop it is awaited in sends at once,
         because it may close right after."""
         await self.flush()
-        self._slow_at = 0.0
+        self._be_quick(0.0)
 
-    def _wake(self, urgency: int) -> bool | None:
-        """Have the clock, or if it is urgent the reader, at work.
-
-        Returns whether what waits rides with a tick; None when the caller is not in the loop that sends.
-        """
+    def _wake(self, urgency: int) -> bool:
+        """Have the clock, and if it is urgent the reader, at work; False: the caller is not in their loop."""
         running = asyncio._get_running_loop()
         clock = self._clock
+        if clock is not None and running is not None and clock.is_of(running):
+            self._wake_here(urgency)
+            return True
         loop = None if clock is None else clock.loop
-        if loop is None:
-            if running is None:
-                return None
-            # The first push, or the old loop is closed.
-            self._clock = clock_of(running, self.limits.interval_s)
-            self.reader.loop = loop = running
-        if loop is running:
-            return self._wake_here(urgency)
-        with contextlib.suppress(RuntimeError):  # it closes just now
-            loop.call_soon_threadsafe(self._wake_here, urgency)
-        return None
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it closes just now
+                loop.call_soon_threadsafe(self._wake_here, urgency)
+            return False
+        if running is None:
+            return False
+        # The first push, or the old loop is closed.
+        self._clock = clock_of(running, self.limits.interval_s)
+        self.reader.loop = running
+        self._wake_here(urgency)
+        return True
 
-    def _wake_here(self, urgency: int) -> bool:
-        clock = self._clock
-        loop = None if clock is None else clock.loop
-        if clock is None or loop is None:
-            return False
-        reader = self.reader
-        if reader.closed:
+    def _wake_here(self, urgency: int) -> None:
+        clock, reader = self._clock, self.reader
+        if clock is None or reader.closed:
             self.drop()
-            return False
+            return
         now = monotonic()
         interval_s = clock.interval_s
         since_s = now - self._last
         if urgency == _NOW or (urgency == _IDLE and since_s >= interval_s * _APART):
-            busy = reader.busy
-            reader.send(self, loop)
-            if not busy:
-                return False
-            rides = False  # the reader comes to us when it is free; the next pushes need not ask again
-        else:
-            rides = True
+            reader.send(self)
+            since_s = 0.0
+        # Also after a frame: however late the loop's next turn is, until then the pushes join.
         clock.add(self, interval_s - since_s)
-        self._slow_at = now + _LATE * interval_s
-        return rides
+        self._be_quick(now + _LATE * interval_s)
 
     async def _wait_for_room(self) -> None:
+        count("waits")
         await asyncio.sleep(0)
         while self.pending_bytes >= self._limit and not self.reader.closed:
-            if self._wake(_NOW) is None:
+            if not self._wake(_NOW):
                 await asyncio.sleep(self.limits.interval_s)
             else:
                 await self._wait_for_frame()
@@ -527,31 +640,31 @@ class Stream:
             )
 
 
-class Streams:
-    """The streams of one connection, by name."""
+class Streams(dict[str, Stream]):
+    """The streams of one connection, by name; ended ones too."""
 
-    __slots__ = ("_ended", "by_name", "limits", "reader")
+    __slots__ = ("_ended", "limits", "reader")
 
     #: So many ended streams are remembered: by their seq when they are started again, and to refuse
     #: what comes after their end.
     MAX_ENDED = 1000
 
     def __init__(self, reader: Reader, limits: Limits | None = None) -> None:
+        super().__init__()
         self.reader = reader
         self.limits = limits or Limits()
-        self.by_name: dict[str, Stream] = {}  # ended ones too
         self._ended: dict[str, None] = {}
 
     def open(self, name: str) -> Stream:
         """The stream of that name: a new one when there is none, or when it has ended."""
-        stream = self.by_name.get(name)
+        stream = self.get(name)
         if stream is None:
             stream = Stream(name, self.reader, self.limits)
         elif stream.ended is not None:
             # The one frame that may still wait in the ended one takes the next seq.
             stream = Stream(name, self.reader, self.limits, stream.seq + stream.pending)
             self._ended.pop(name, None)
-        self.by_name[name] = stream
+        self[name] = stream
         return stream
 
     def end(self, stream: Stream, op: int, text: str = "", target: str = "") -> Awaitable[None]:
@@ -561,17 +674,17 @@ class Streams:
         if len(self._ended) > self.MAX_ENDED:
             oldest = next(iter(self._ended))
             del self._ended[oldest]
-            self.by_name.pop(oldest, None)
+            self.pop(oldest, None)
         return sent
 
     async def flush(self) -> None:
         """Send what waits in any stream."""
-        for stream in list(self.by_name.values()):
+        for stream in list(self.values()):
             await stream.flush()
 
     def drop(self) -> None:
         """The connection is gone."""
-        for stream in self.by_name.values():
+        for stream in self.values():
             stream.drop()
-        self.by_name.clear()
+        self.clear()
         self._ended.clear()

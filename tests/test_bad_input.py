@@ -346,7 +346,7 @@ async def test_a_closed_connection_raises_no_storm(caplog: pytest.LogCaptureFixt
         await view.stream_insert("i", "x")
     await view.stream_done("s1")
     await view.stream_error("i", "x")
-    assert view._djust_streams.by_name == {}
+    assert view._djust_streams == {}
     assert len([record for record in caplog.records if record.levelname != "DEBUG"]) <= 1
 
 

@@ -160,7 +160,7 @@ async def test_a_closed_connection_ends_quietly() -> None:
         await view.stream_markdown("t", "x" * 1000)
     await view.stream_done("s")
     assert sink.text("s") == "a"
-    assert view._djust_streams.by_name == {}
+    assert view._djust_streams == {}
 
 
 async def test_a_new_connection_begins_afresh() -> None:

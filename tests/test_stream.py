@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
+from contextvars import ContextVar
 from time import monotonic
 from typing import Any
 
@@ -15,8 +17,8 @@ from sinks import MemorySink, Page, document
 from streaming import one_shot
 
 from djust_stream import ops
-from djust_stream._core import FORM_COMPACT
-from djust_stream.stream import FINISHED, Limits, Reader, Stream, StreamClosedError, Streams
+from djust_stream._core import FINISHED, FORM_COMPACT
+from djust_stream.stream import Limits, Reader, Stream, StreamClosedError, Streams
 
 FAST = Limits(interval_s=0.002)
 
@@ -186,6 +188,63 @@ async def test_a_producer_that_never_waits_leaves_the_loop_its_turn() -> None:
     assert 3 <= frames <= 80
 
 
+async def test_a_producer_that_blocks_between_tokens_leaves_the_loop_its_turn() -> None:
+    """Each token comes when the stream is idle again, but the loop has had no turn since the last."""
+    sink = MemorySink()
+    stream = new_stream(sink, Limits(interval_s=0.002))
+    turns: list[int] = []
+    for number in range(10):
+        asyncio.get_running_loop().call_soon(turns.append, number)
+        await stream.push(ops.TEXT, f"{number} ")
+        time.sleep(0.003)  # noqa: ASYNC251
+    assert len(turns) >= 5
+    await stream.end(ops.DONE)
+    assert sink.text("s") == "".join(f"{number} " for number in range(10))
+
+
+async def test_a_late_loop_gets_larger_frames() -> None:
+    """What producers owe after a pause of the loop goes in one frame after the first, not in one each."""
+    sink = MemorySink()
+    reader = Reader(sink)
+    streams = [Stream(f"s{number}", reader, Limits(interval_s=0.005)) for number in range(20)]
+
+    async def produce(stream: Stream) -> None:
+        for _ in range(10):
+            await stream.push(ops.TEXT, "x")
+
+    for _ in range(3):
+        await asyncio.gather(*map(produce, streams))
+        time.sleep(0.02)  # noqa: ASYNC251
+    await asyncio.sleep(0.02)
+    assert len(sink.messages) <= 20 * 3 * 2
+    assert all(sink.text(stream.name) == "x" * 30 for stream in streams)
+
+
+async def test_a_send_that_waits_goes_on_in_its_own_context() -> None:
+    """Its first step is taken without a task; what it set before it waited, it can take back after."""
+    variable: ContextVar[str] = ContextVar("variable", default="outside")
+    seen: list[str] = []
+
+    class Wrapping(MemorySink):
+        async def send(self, text: str) -> None:
+            token = variable.set("sending")
+            await super().send(text)
+            seen.append(variable.get())
+            variable.reset(token)
+
+    sink = Wrapping(delay_s=0.001)
+    stream = new_stream(sink)
+    for number in range(4):
+        await stream.push(ops.TEXT, str(number))
+        assert variable.get() == "outside"
+        sink.delay_s = None if number % 2 else 0.001
+        await asyncio.sleep(0.005)
+    await stream.end(ops.DONE)
+    await asyncio.sleep(0.005)
+    assert sink.text("s") == "0123"
+    assert set(seen) == {"sending"}
+
+
 async def test_calls_that_are_not_awaited_keep_their_order() -> None:
     sink = MemorySink()
     stream = new_stream(sink)
@@ -313,8 +372,8 @@ async def test_ended_names_are_forgotten_one_day() -> None:
     streams = Streams(Reader(MemorySink()), FAST)
     for number in range(Streams.MAX_ENDED + 5):
         await streams.end(streams.open(f"s{number}"), ops.DONE)
-    assert len(streams.by_name) == Streams.MAX_ENDED
-    assert "s0" not in streams.by_name
+    assert len(streams) == Streams.MAX_ENDED
+    assert "s0" not in streams
 
 
 async def test_a_frame_that_cannot_be_made_ends_its_stream_only(caplog: pytest.LogCaptureFixture) -> None:

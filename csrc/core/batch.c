@@ -139,32 +139,32 @@ static void supersede(djs_batch *b, span target, djs_op op) {
 }
 
 /* Appends an op: e has its op and numbers; before is the path of a patch. */
-static djs_status add(djs_batch *b, djs_entry e, span target, span before, span text) {
+static djs_status add(djs_batch *b, djs_entry *e, span target, span before, span text) {
     size_t count = djs_batch_count(b);
     djs_entry *last = count ? entry(b, count - 1) : NULL;
     bool same = last && is_target(b, last, target);
-    bool merges = same && djs_ops[e.op].merges >= DJS_JOIN && steady(target);
-    if (merges && joins(last, e.op, e.depth)) return join(b, last, text);
+    bool merges = same && djs_ops[e->op].merges >= DJS_JOIN && steady(target);
+    if (merges && joins(last, e->op, e->depth)) return join(b, last, text);
 
     djs_status status = DJS_ETOOBIG;
     if (text.n <= DJS_MAX_BUF && target.n <= DJS_MAX_BUF)
         status = room(&b->bytes, target.n + before.n + text.n);
-    if (!status) status = room(&b->entries, sizeof e);
+    if (!status) status = room(&b->entries, sizeof *e);
     if (status) return status;
     /* last may have moved. */
     if (same) {
-        e.target = entry(b, count - 1)->target;
+        e->target = entry(b, count - 1)->target;
     } else {
-        e.target = (uint32_t)b->bytes.len;
+        e->target = (uint32_t)b->bytes.len;
         djs_buf_put(&b->bytes, target.ptr, target.n);
     }
-    e.target_n = (uint32_t)target.n;
-    if (merges && djs_ops[e.op].merges == DJS_LAST) supersede(b, target, e.op);
+    e->target_n = (uint32_t)target.n;
+    if (merges && djs_ops[e->op].merges == DJS_LAST) supersede(b, target, e->op);
     djs_buf_put(&b->bytes, before.ptr, before.n);
-    e.at = (uint32_t)b->bytes.len;
-    e.n = (uint32_t)text.n;
+    e->at = (uint32_t)b->bytes.len;
+    e->n = (uint32_t)text.n;
     djs_buf_put(&b->bytes, text.ptr, text.n);
-    djs_buf_put(&b->entries, &e, sizeof e);
+    djs_buf_put(&b->entries, e, sizeof *e);
     b->pushed++;
     return DJS_OK;
 }
@@ -189,7 +189,7 @@ djs_status djs_batch_push(djs_batch *b, djs_op op, const djs_arg *arg) {
         e.x = arg->number;
         text.n = 0;
     }
-    return add(b, e, resolve(b, arg->target, arg->target_n), (span){0}, text);
+    return add(b, &e, resolve(b, arg->target, arg->target_n), (span){0}, text);
 }
 
 djs_status djs_batch_on(djs_batch *b, const uint8_t *target, size_t n) {
@@ -202,7 +202,7 @@ djs_status djs_batch_on(djs_batch *b, const uint8_t *target, size_t n) {
 }
 
 static djs_status edit(djs_batch *b, djs_entry e, span path, const uint8_t *html, size_t n) {
-    return add(b, e, (span){b->on.ptr, b->on.len}, path, (span){html, n});
+    return add(b, &e, (span){b->on.ptr, b->on.len}, path, (span){html, n});
 }
 
 djs_status djs_batch_grow(djs_batch *b, uint32_t depth, const uint8_t *html, size_t n) {

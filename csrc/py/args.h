@@ -19,6 +19,11 @@ static inline int djs_arity(const char *name, Py_ssize_t n, Py_ssize_t low, Py_s
  * then the bytes are in *spare, which the caller frees. 0 and an exception
  * when obj is no str. */
 static inline int djs_utf8(PyObject *obj, const char *name, const uint8_t **text, size_t *n, djs_buf *spare) {
+    if (PyUnicode_CheckExact(obj) && PyUnicode_IS_COMPACT_ASCII(obj)) { /* most tokens */
+        *text = PyUnicode_DATA(obj);
+        *n = (size_t)PyUnicode_GET_LENGTH(obj);
+        return 1;
+    }
     if (!PyUnicode_Check(obj)) {
         PyErr_Format(PyExc_TypeError, "%s must be str, not %.100s", name, Py_TYPE(obj)->tp_name);
         return 0;

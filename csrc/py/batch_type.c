@@ -13,6 +13,9 @@ typedef struct {
     PyObject ob_base; /* what PyObject_HEAD is */
     djs_batch batch;
     djs_mutex lock;
+    size_t pushes;      /* in all */
+    double quick_until; /* by the monotonic clock */
+    size_t quick_below; /* pending bytes */
 } BatchObject;
 
 static const char too_big[] =
@@ -93,6 +96,7 @@ static PyObject *Batch_push(BatchObject *self, PyObject *const *args, Py_ssize_t
 
     djs_lock(&self->lock);
     djs_status status = djs_batch_push(&self->batch, (djs_op)op, &arg);
+    self->pushes += !status;
     size_t pending = djs_batch_pending_bytes(&self->batch);
     djs_unlock(&self->lock);
     if (status == DJS_EINVAL)
@@ -105,6 +109,41 @@ done:
     return result;
 }
 
+bool Batch_queue(PyObject *object, PyObject *text) {
+    BatchObject *self = (BatchObject *)object;
+    djs_arg arg = {0};
+    djs_buf spare = {0};
+    if (!djs_utf8(text, "text", &arg.text, &arg.n, &spare)) return false;
+    djs_lock(&self->lock);
+    bool queued = djs_batch_pending_bytes(&self->batch) + arg.n < self->quick_below &&
+                  djs_monotonic_s() < self->quick_until && !djs_batch_push(&self->batch, DJS_OP_TEXT, &arg);
+    self->pushes += queued;
+    djs_unlock(&self->lock);
+    if (spare.cap) djs_buf_free(&spare);
+    return queued;
+}
+
+static PyObject *Batch_quick(BatchObject *self, PyObject *const *args, Py_ssize_t n) {
+    if (!djs_arity("quick", n, 2, 2)) return NULL;
+    double until = PyFloat_AsDouble(args[0]);
+    if (until == -1 && PyErr_Occurred()) return NULL;
+    size_t below = PyLong_AsSize_t(args[1]);
+    if (below == (size_t)-1 && PyErr_Occurred()) return NULL;
+    djs_lock(&self->lock);
+    self->quick_until = until;
+    self->quick_below = below;
+    djs_unlock(&self->lock);
+    Py_RETURN_NONE;
+}
+
+static size_t merged(const djs_batch *b) { return b->pushed - djs_batch_count(b); }
+
+static void count(djs_state *state, size_t bytes, size_t merged_ops) {
+    atomic_fetch_add_explicit(&state->frames, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&state->frame_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&state->merged_ops, merged_ops, memory_order_relaxed);
+}
+
 static PyObject *Batch_encode(BatchObject *self, PyObject *const *args, Py_ssize_t n) {
     long seq, form;
     djs_buf out = {0};
@@ -113,7 +152,9 @@ static PyObject *Batch_encode(BatchObject *self, PyObject *const *args, Py_ssize
     if (!int_arg(args[1], no_form, DJS_FORM_COMPACT_TYPED, &form)) return NULL;
     djs_lock(&self->lock);
     djs_status status = djs_frame_write(&self->batch, (uint64_t)seq, (djs_form)form, &out);
+    size_t merged_ops = merged(&self->batch);
     djs_unlock(&self->lock);
+    if (!status) count(djs_state_of(Py_TYPE(self)), out.len, merged_ops);
     if (status) djs_raise_status(status, status == DJS_EINVAL ? no_edits : too_big);
     else message = PyUnicode_DecodeUTF8((const char *)out.ptr, (Py_ssize_t)out.len, "strict");
     djs_buf_free(&out);
@@ -134,8 +175,6 @@ static size_t measure(BatchObject *self, size_t (*what)(const djs_batch *)) {
     return value;
 }
 
-static size_t merged(const djs_batch *b) { return b->pushed - djs_batch_count(b); }
-
 static PyObject *Batch_pending_bytes(BatchObject *self, void *Py_UNUSED(closure)) {
     return PyLong_FromSize_t(measure(self, djs_batch_pending_bytes));
 }
@@ -148,6 +187,13 @@ static PyObject *Batch_merged_ops(BatchObject *self, void *Py_UNUSED(closure)) {
     return PyLong_FromSize_t(measure(self, merged));
 }
 
+static PyObject *Batch_pushes(BatchObject *self, void *Py_UNUSED(closure)) {
+    djs_lock(&self->lock);
+    size_t pushes = self->pushes;
+    djs_unlock(&self->lock);
+    return PyLong_FromSize_t(pushes);
+}
+
 static int Batch_bool(BatchObject *self) { return measure(self, djs_batch_count) != 0; }
 
 static PyMethodDef Batch_methods[] = {
@@ -158,6 +204,9 @@ static PyMethodDef Batch_methods[] = {
      "element.\n"
      "number: the limit of prune. A lone surrogate becomes U+FFFD.\n"
      "Returns the pending bytes. Raises TypeError, ValueError, OverflowError; the batch is then as before."},
+    {"quick", (PyCFunction)(void (*)(void))Batch_quick, METH_FASTCALL,
+     "quick($self, until, below, /)\n--\n\n"
+     "Let TextMethod push by itself until then (time.monotonic), while fewer bytes wait; 0, 0: not."},
     {"encode", (PyCFunction)(void (*)(void))Batch_encode, METH_FASTCALL,
      "encode($self, seq, form, /)\n--\n\n"
      "What is pending as one message; the batch stays as it is.\n\n"
@@ -172,6 +221,7 @@ static PyGetSetDef Batch_getset[] = {
     {"pending_ops", (getter)Batch_pending_ops, NULL, "How many ops the next frame has.", NULL},
     {"merged_ops", (getter)Batch_merged_ops, NULL,
      "How many pushes since the last clear() need no op of their own.", NULL},
+    {"pushes", (getter)Batch_pushes, NULL, "How many ops push() and TextMethod have pushed, in all.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -193,6 +243,20 @@ PyType_Spec Batch_spec = {
     .basicsize = sizeof(BatchObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = Batch_slots,
+};
+
+static PyObject *frame_counts(PyObject *module, PyObject *Py_UNUSED(ignored)) {
+    djs_state *state = PyModule_GetState(module);
+    return Py_BuildValue("(KKK)", (unsigned long long)atomic_load(&state->frames),
+                         (unsigned long long)atomic_load(&state->frame_bytes),
+                         (unsigned long long)atomic_load(&state->merged_ops));
+}
+
+PyMethodDef batch_functions[] = {
+    {"frame_counts", frame_counts, METH_NOARGS,
+     "frame_counts($module, /)\n--\n\n"
+     "What all batches have encoded: how many frames, their bytes, the ops that were merged away."},
+    {NULL, NULL, 0, NULL},
 };
 
 int batch_add_constants(PyObject *module) {

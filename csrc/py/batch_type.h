@@ -10,9 +10,14 @@
 
 #include "compat.h"
 #include "batch.h"
+#include <stdbool.h>
 
 /* object must be a Batch. No Python code may run before Batch_return. */
 djs_batch *Batch_borrow(PyObject *object);
 void Batch_return(PyObject *object);
+
+/* Pushes text as Batch.push(OPS["text"], text) would, if the batch is quick, which Batch.quick(until, below)
+ * says. False: nothing was pushed, and there may be an exception. object must be a Batch, text a str. */
+bool Batch_queue(PyObject *object, PyObject *text);
 
 #endif

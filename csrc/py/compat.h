@@ -6,6 +6,8 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <structmember.h>
+#include <time.h>
 
 /* PyMutex is public from 3.13 on. Before that there is always a GIL, and the
  * binding never releases it, so a lock has nothing to do. */
@@ -18,6 +20,20 @@ typedef char djs_mutex;
 #define djs_lock(m)   ((void)(m))
 #define djs_unlock(m) ((void)(m))
 #endif
+
+/* time.monotonic(), perhaps some ms ago: Linux keeps such a time ready, at a fifth of the cost. */
+static inline double djs_monotonic_s(void) {
+#if defined(CLOCK_MONOTONIC_COARSE)
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+#elif PY_VERSION_HEX >= 0x030D0000
+    PyTime_t now;
+    return PyTime_MonotonicRaw(&now) ? HUGE_VAL : PyTime_AsSecondsDouble(now);
+#else
+    return _PyTime_AsSecondsDouble(_PyTime_GetMonotonicClock());
+#endif
+}
 
 /* 1 and *value, which the caller owns; 0 and NULL when there is none; -1 and an exception. */
 static inline int djs_optional_attr(PyObject *object, PyObject *name, PyObject **value) {

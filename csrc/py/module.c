@@ -45,9 +45,14 @@ static int core_exec(PyObject *module) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!(state->edit_names[i] = PyUnicode_InternFromString(names[i]))) return -1;
     if (!(state->html_name = PyUnicode_InternFromString("__html__"))) return -1;
+    if (!(state->streams_name = PyUnicode_InternFromString("_djust_streams"))) return -1;
     if (add_type(module, &Batch_spec, &state->batch_type) || add_type(module, &MarkdownStream_spec, NULL) ||
-        add_type(module, &Fragment_spec, &state->fragment_type))
+        add_type(module, &Fragment_spec, &state->fragment_type) ||
+        add_type(module, &BatchOwner_spec, &state->owner_type) ||
+        add_type(module, &Finished_spec, &state->finished_type) || add_type(module, &TextMethod_spec, NULL))
         return -1;
+    if (finished_add_constants(module)) return -1;
+    if (PyModule_AddFunctions(module, batch_functions)) return -1;
     if (PyModule_AddFunctions(module, markdown_functions)) return -1;
     if (PyModule_AddFunctions(module, fragment_functions)) return -1;
     return batch_add_constants(module);
@@ -57,6 +62,9 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg) {
     djs_state *state = PyModule_GetState(module);
     Py_VISIT(state->batch_type);
     Py_VISIT(state->fragment_type);
+    Py_VISIT(state->finished_type);
+    Py_VISIT(state->owner_type);
+    Py_VISIT(state->finished);
     Py_VISIT(state->safe_string);
     Py_VISIT(state->promise);
     return 0;
@@ -66,9 +74,13 @@ static int core_clear(PyObject *module) {
     djs_state *state = PyModule_GetState(module);
     Py_CLEAR(state->batch_type);
     Py_CLEAR(state->fragment_type);
+    Py_CLEAR(state->finished_type);
+    Py_CLEAR(state->owner_type);
+    Py_CLEAR(state->finished);
     Py_CLEAR(state->safe_string);
     Py_CLEAR(state->promise);
     Py_CLEAR(state->html_name);
+    Py_CLEAR(state->streams_name);
     for (size_t i = 0; i < sizeof state->edit_names / sizeof *state->edit_names; i++)
         Py_CLEAR(state->edit_names[i]);
     return 0;

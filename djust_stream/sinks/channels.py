@@ -4,21 +4,31 @@
 
 djust's consumer lets every message pass one place that knows when the socket is closed; ours go the
 same way. The form is djust's until the page says hello and asks for another.
+
+A server whose send returns at once (daphne) would take a producer's whole output for a reader that reads
+nothing: there a message counts as sent when the server has little left to write.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .._core import FORM_DJUST
+from .transport import abort, is_gone, is_unlimited, kernel_bytes, transport_of, unsent_bytes
+
+#: As asyncio's high-water mark: more unsent bytes, and the next frame waits.
+_HIGH_BYTES = 64 * 1024
+_LOOK_AGAIN_S = 0.02
 
 
 class ChannelsSink:
     """The WebSocket of one consumer."""
 
-    __slots__ = ("_consumer", "form", "send")
+    __slots__ = ("_consumer", "_forward", "_transport", "form", "send")
 
     def __init__(self, consumer: Any, form: int = FORM_DJUST) -> None:
         """consumer: has ``send(text_data=…)`` as Channels' consumers have, or ``send_json(object)``.
@@ -27,7 +37,41 @@ class ChannelsSink:
         """
         self._consumer = consumer
         self.form = form
-        self.send = _sender(consumer)
+        self._forward = _sender(consumer)
+        self._transport: Any = None
+        self.send: Callable[[str], Awaitable[object]] = self._send_first
+
+    def _send_first(self, text: str) -> Awaitable[object]:
+        """By now the consumer has the server's send."""
+        self._transport = transport_of(getattr(self._consumer, "base_send", None))
+        self.send = self._send_slowly if is_unlimited(self._transport) else self._forward
+        return self.send(text)
+
+    async def _send_slowly(self, text: str) -> None:
+        try:
+            await self._forward(text)
+        except Exception as error:
+            if type(error).__name__ != "PayloadExceededError":
+                raise
+            raise ValueError(
+                f"daphne sends no message of {len(text.encode()):,} bytes: stream less at a time, "
+                "or lower MAX_PENDING_BYTES of DJUST_STREAM"
+            ) from error
+        # To be told, we would have to be the transport's producer, and daphne's HTTP channel is that.
+        while unsent_bytes(self._transport) > _HIGH_BYTES and not is_gone(self._transport):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits on this machine, in the server and in the kernel; 0 when that is not known."""
+        if self._transport is None:
+            return 0
+        return unsent_bytes(self._transport) + kernel_bytes(self._transport)
+
+    def abort(self) -> None:
+        """Close the connection without what waits in it."""
+        if self._transport is not None:
+            abort(self._transport)
 
     @property
     def closed(self) -> bool:
@@ -36,6 +80,8 @@ class ChannelsSink:
 
 
 def _sender(consumer: Any) -> Callable[[str], Awaitable[object]]:
+    if _sends_as_channels_does(consumer):
+        return lambda text: consumer.base_send({"type": "websocket.send", "text": text})
     send = getattr(consumer, "_send_frame", None) or getattr(consumer, "send", None)
     if send is not None:
         return lambda text: send(text_data=text)
@@ -46,3 +92,15 @@ def _sender(consumer: Any) -> Callable[[str], Awaitable[object]]:
         f"{consumer!r} cannot carry streams: it has neither send(text_data=…) nor send_json(…). "
         "Pass a Channels consumer."
     )
+
+
+def _sends_as_channels_does(consumer: Any) -> bool:
+    """Is its send Channels' own, all the way? That only forwards, and each step is a coroutine."""
+    channels = sys.modules.get("channels.generic.websocket")
+    if channels is None or hasattr(consumer, "_send_frame"):
+        return False
+    websocket, base = channels.AsyncWebsocketConsumer, channels.AsyncConsumer
+    if not isinstance(consumer, websocket):
+        return False
+    sends = [vars(kind)["send"] for kind in type(consumer).__mro__ if "send" in vars(kind)]
+    return "send" not in vars(consumer) and sends[:2] == [websocket.send, base.send]

@@ -57,9 +57,13 @@ class Plain(StreamConsumer):
         self.start_stream(name, self.flood, name, megabytes)
 
     async def flood(self, name: str, megabytes: int) -> None:
-        for number in range(megabytes * 64):
-            ANSWERS[name] = str(number)
-            await self.stream_text(name, "x" * 16384)
+        try:
+            for number in range(megabytes * 64):
+                ANSWERS[name] = str(number)
+                await self.stream_text(name, "x" * 16384)
+        except asyncio.CancelledError:
+            ANSWERS[name] = "cancelled"
+            raise
 
     async def do_how(self, name: str) -> None:
         await self.send_json({"how": ANSWERS.get(name)})

@@ -1,0 +1,168 @@
+"""What one queued token costs its caller: ours, djust's and a plain-Python batcher's, in the same run.
+
+    python benchmarks/calls.py [--rounds 60] [--burst 500] [--quick] [--json]
+
+The call is ``await self.stream_text("s", token)`` in a coroutine, where the token only joins what waits for
+the next frame: the stream has just sent one, and a burst of calls is over before the next is due. The
+subjects take turns; a row is the median over all bursts, without what an empty loop costs. Lost: what the
+sink had not been sent at the end; djust's own streaming keeps one op in its batch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import platform
+import statistics
+import sys
+from time import monotonic, perf_counter_ns
+from typing import Any
+
+TOKEN = "token "
+
+
+class Consumer:
+    """A connection that takes every message at once."""
+
+    def __init__(self) -> None:
+        self.received = 0
+
+    async def send(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        self.received += (text_data or "").count(TOKEN.strip())
+
+    async def send_json(self, data: Any) -> None:
+        await self.send(text_data=json.dumps(data))
+
+
+class PlainBatcher:
+    """Lossless, in plain Python: ops merged in a list, one timer for each connection."""
+
+    INTERVAL_S = 1 / 60
+
+    def __init__(self) -> None:
+        self._ws_consumer: Any = None
+        self._waiting: dict[str, list[dict[str, Any]]] = {}
+        self._last = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def stream_start(self, name: str) -> None:
+        await self._op(name, "start")
+
+    async def stream_done(self, name: str) -> None:
+        await self._op(name, "done")
+
+    def stream_detach(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._waiting.clear()
+
+    async def _op(self, name: str, op: str) -> None:
+        self._waiting.setdefault(name, []).append({"op": op, "target": f"[dj-stream='{name}']"})
+        await self._flush()
+
+    async def stream_text(
+        self, name: str, text: str, mode: str = "append", target: str | None = None
+    ) -> None:
+        target = target or f"[dj-stream='{name}']"
+        ops = self._waiting.setdefault(name, [])
+        last = ops[-1] if ops else {}
+        if last.get("op") == "text" and last["mode"] == mode and last["target"] == target:
+            last["text"].append(text)
+        else:
+            ops.append({"op": "text", "target": target, "mode": mode, "text": [text]})
+        if self._timer is None:
+            since_s = monotonic() - self._last
+            if since_s >= self.INTERVAL_S:
+                await self._flush()
+            else:
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(self.INTERVAL_S - since_s, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._task = asyncio.ensure_future(self._flush())
+
+    async def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        self._last = monotonic()
+        for name, ops in waiting.items():
+            for op in ops:
+                if op["op"] == "text":
+                    op["text"] = "".join(op["text"])
+            await self._ws_consumer.send_json({"type": "stream", "stream": name, "ops": ops})
+
+
+class Nothing:
+    """What the loop itself costs: a call that is not made."""
+
+
+async def burst(view: Any, count: int) -> float:
+    """Nanoseconds for each call, all of them while the stream's next frame waits for its time."""
+    if isinstance(view, Nothing):
+        begin = perf_counter_ns()
+        for _ in range(count):
+            pass
+        return (perf_counter_ns() - begin) / count
+    await view.stream_text("s", TOKEN)  # the first one is sent at once
+    await view.stream_text("s", TOKEN)  # the second one sets the timer
+    begin = perf_counter_ns()
+    for _ in range(count):
+        await view.stream_text("s", TOKEN)
+    return (perf_counter_ns() - begin) / count
+
+
+async def measure(rounds: int, count: int) -> list[dict[str, Any]]:
+    from django.conf import settings
+
+    if not settings.configured:
+        settings.configure(SECRET_KEY="benchmark")
+    from djust.streaming import StreamingMixin as DjustMixin
+
+    from djust_stream import StreamingMixin
+
+    views = {"djust_stream": StreamingMixin(), "plain": PlainBatcher(), "djust": DjustMixin()}
+    for view in views.values():
+        view._ws_consumer = Consumer()
+    times: dict[str, list[float]] = {name: [] for name in [*views, "loop"]}
+    for _ in range(rounds):
+        for name, view in [*views.items(), ("loop", Nothing())]:
+            times[name].append(await burst(view, count))
+            await asyncio.sleep(0.02)  # its frame goes
+    await asyncio.sleep(0.1)
+    loop_ns = statistics.median(times.pop("loop"))
+    pushed = rounds * (count + 2)
+    djust_ns = statistics.median(times["djust"]) - loop_ns
+    return [
+        {
+            "subject": name,
+            "ns": round(statistics.median(times[name]) - loop_ns, 1),
+            "of_djust": round((statistics.median(times[name]) - loop_ns) / djust_ns, 3),
+            "pushed": pushed,
+            "lost": pushed - view._ws_consumer.received,
+        }
+        for name, view in views.items()
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=60, help="bursts of each subject")
+    parser.add_argument("--burst", type=int, default=500, help="calls in a burst")
+    parser.add_argument("--quick", action="store_true", help="10 rounds")
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    options = parser.parse_args()
+    rows = asyncio.run(measure(10 if options.quick else options.rounds, options.burst))
+    print(f"{'':14} {'ns a call':>10} {'of djust':>9} {'pushed':>9} {'lost':>9}")
+    for row in rows:
+        figures = f"{row['ns']:>10,.0f} {row['of_djust']:>9.2f} {row['pushed']:>9,} {row['lost']:>9,}"
+        print(f"{row['subject']:14} {figures}")
+    if options.json:
+        print(json.dumps({"python": platform.python_version(), "rows": rows}))
+    return 0 if rows[0]["lost"] == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
