@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_SOURCE = shutil.ignore_patterns("vendor", "*.so", "*.pyc", "__pycache__")
 PACKED = "cmarkgfm-2025.10.22"
 SHA256 = "5bec61007b65b919488442c838c58a6c8bf4741f5103c593b2ef180d39818eda"
-EXTRAS = {"channels", "djust", "redis", "llm", "demo", "test"}
+EXTRAS = {"channels", "djust", "redis", "llm", "prometheus", "telemetry", "demo", "test"}
 
 # Offline, and with nothing of this machine's settings: a set-up that finds cmark-gfm has it from the test.
 SETTINGS = ("PIP_", "DJS_", "DJUST_STREAM_", "PYTHONPATH", "CC", "CFLAGS", "LDFLAGS")
