@@ -37,6 +37,7 @@ struct djs_markdown {
     uint8_t cut[4]; /* the beginning of a character, at the end of what was fed */
     size_t cut_n;
     djs_buf source; /* the whole text, with options.fill */
+    bool unsure;    /* the page was filled with a definition in sight that is not certain: fill it again */
     djs_buf fresh;  /* labels defined since the last line */
     djs_late late;
 };
@@ -217,18 +218,21 @@ static bool take_lines(djs_markdown *md) {
 
 /* ---- frames ---- */
 
+static djs_status render(const djs_markdown_options *options, const uint8_t *text, size_t n, bool partial,
+                         djs_buf *out, bool *unsure);
+
 /* For clients that know only grow and fill: anything else becomes the whole page. */
 static djs_status fill(djs_markdown *md) {
     djs_edit *list = (djs_edit *)(void *)md->edits.list.ptr;
     size_t i = 0, n = djs_edits_count(&md->edits);
     while (i < n && list[i].kind == DJS_GROW) i++;
-    if (i == n) return DJS_OK;
+    if (i == n && !md->unsure) return DJS_OK;
     djs_edits_clear(&md->edits);
     djs_edit *edit = djs_edits_add(&md->edits, DJS_FILL);
     djs_markdown_options options = md->options;
     options.max_bytes = DJS_MAX_BUF; /* what was replaced by U+FFFD has grown */
     djs_status status =
-        djs_markdown_render(&options, md->source.ptr, md->source.len, !md->finished, &md->edits.html);
+        render(&options, md->source.ptr, md->source.len, !md->finished, &md->edits.html, &md->unsure);
     if (edit) edit->n = md->edits.html.len;
     return status;
 }
@@ -295,8 +299,9 @@ djs_status djs_markdown_finish(djs_markdown *md, const djs_edits **edits) { retu
 
 static void feed_whole(void *context, const uint8_t *line, size_t n) { djs_spine_feed(context, line, n); }
 
-djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_t *text, size_t n,
-                               bool partial, djs_buf *out) {
+/* *unsure: the unfinished line or paragraph would define something. */
+static djs_status render(const djs_markdown_options *options, const uint8_t *text, size_t n, bool partial,
+                         djs_buf *out, bool *unsure) {
     djs_memory memory = {0};
     djs_buf clean_text = {0};
     size_t before = out->len;
@@ -332,9 +337,16 @@ djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_
     djs_cmark_close_all(parser);
     cmark_node *root = parser->root;
     for (cmark_node *child = root->first_child; child; child = child->next) djs_render_block(&r, child);
+    *unsure = uncertain.base.size > 0;
     djs_memory_free(&memory);
     djs_memory_leave();
     djs_buf_free(&clean_text);
     if (out->status) djs_buf_cut(out, before);
     return out->status;
+}
+
+djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_t *text, size_t n,
+                               bool partial, djs_buf *out) {
+    bool unsure;
+    return render(options, text, n, partial, out, &unsure);
 }
