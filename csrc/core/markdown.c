@@ -17,6 +17,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "markdown.h"
+#include "hold.h"
 #include "late.h"
 #include "tail.h"
 #include "utf8.h"
@@ -259,7 +260,8 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     if (md->failed) return md->failed;
     if (md->finished) return DJS_OK;
     if (!last && md->shown == md->text.len) return DJS_OK; /* nothing new */
-    if (!last && show_more(md)) return md->failed = djs_edits_status(&md->edits);
+    bool hold = md->options.mode == DJS_HOLD;
+    if (!last && !hold && show_more(md)) return md->failed = djs_edits_status(&md->edits);
     if (setjmp(*djs_memory_enter(&md->memory))) {
         md->failed = djs_memory_leave();
         djs_memory_free(&md->memory);
@@ -280,6 +282,8 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         md->finished = true;
         djs_buf_free(&md->text);
         md->shown = 0;
+    } else if (hold) {
+        djs_hold_show(&md->spine, md->options.fill);
     } else {
         djs_tail_show(&md->spine, md->text.ptr, md->text.len, lines);
     }
@@ -321,6 +325,7 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
     size_t start = each_line(clean_text.ptr, clean_text.len, 0, &skip, feed_whole, parser);
     size_t rest = clean_text.len - start;
     const uint8_t *line = rest ? clean_text.ptr + start : NULL;
+    bool hold = options->mode == DJS_HOLD;
     djs_render r = {.out = out,
                     .options = &options->render,
                     .parser = parser,
@@ -330,12 +335,13 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
     djs_refmap uncertain = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)parser->refmap};
     if (partial) {
         r.tail_map = parser->refmap = &uncertain.base;
-        r.tail = djs_tail_try(parser, line, rest, r.raw);
+        if (!hold) r.tail = djs_tail_try(parser, line, rest, r.raw);
     } else if (rest) {
         djs_spine_feed(parser, line, rest);
     }
+    cmark_node *root = parser->root, *open = parser->current;
     djs_cmark_close_all(parser);
-    cmark_node *root = parser->root;
+    if (partial && hold) djs_hold_prune(open, options->fill);
     for (cmark_node *child = root->first_child; child; child = child->next) djs_render_block(&r, child);
     *unsure = uncertain.base.size > 0;
     djs_memory_free(&memory);
