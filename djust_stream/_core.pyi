@@ -98,7 +98,8 @@ class MarkdownStream:
 
     images, dir_auto: as render_markdown.
     mode: "complete" shows what is open as closed and holds back what cannot be told yet; "raw" shows each
-        frame as if the text ended there.
+        frame as if the text ended there; "hold" shows only what no text that follows can change: a paragraph
+        when it has ended, a line of code or a row of a table with its line.
     max_bytes: of source; more, and feed raises OverflowError.
     fill: only grow and fill edits, for clients that know no other; keeps the source.
     """

@@ -226,7 +226,7 @@ def test_errors_say_what_to_do() -> None:
         stream.feed("more")
     with pytest.raises(ValueError, match='images must be "link" or "show", not "all"'):
         MarkdownStream(images="all")
-    with pytest.raises(ValueError, match='mode must be "complete" or "raw", not "x"'):
+    with pytest.raises(ValueError, match='mode must be "complete", "raw" or "hold", not "x"'):
         MarkdownStream(mode="x")
     with pytest.raises(ValueError, match="max_bytes must be between 1 and"):
         MarkdownStream(max_bytes=0)

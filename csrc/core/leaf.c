@@ -119,7 +119,7 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
     } else {
         for (size_t i = end; i < n; i++)
             if (!(class[text[i]] & HELD) || i - end == PATIENT) return false;
-        while (end > leaf->shown && text[end - 1] == ' ') end--;
+        while (end > leaf->shown && (text[end - 1] == ' ' || text[end - 1] == '!')) end--;
         size_t word = address(text, end);
         if (word < end && word >= leaf->shown) {
             for (end = seen = word; end > leaf->shown && text[end - 1] == ' ';) end--;

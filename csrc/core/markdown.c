@@ -17,6 +17,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "markdown.h"
+#include "hold.h"
 #include "late.h"
 #include "tail.h"
 #include "utf8.h"
@@ -37,6 +38,7 @@ struct djs_markdown {
     uint8_t cut[4]; /* the beginning of a character, at the end of what was fed */
     size_t cut_n;
     djs_buf source; /* the whole text, with options.fill */
+    bool unsure;    /* the page was filled with a definition in sight that is not certain: fill it again */
     djs_buf fresh;  /* labels defined since the last line */
     djs_late late;
 };
@@ -217,18 +219,21 @@ static bool take_lines(djs_markdown *md) {
 
 /* ---- frames ---- */
 
+static djs_status render(const djs_markdown_options *options, const uint8_t *text, size_t n, bool partial,
+                         djs_buf *out, bool *unsure);
+
 /* For clients that know only grow and fill: anything else becomes the whole page. */
 static djs_status fill(djs_markdown *md) {
     djs_edit *list = (djs_edit *)(void *)md->edits.list.ptr;
     size_t i = 0, n = djs_edits_count(&md->edits);
     while (i < n && list[i].kind == DJS_GROW) i++;
-    if (i == n) return DJS_OK;
+    if (i == n && !md->unsure) return DJS_OK;
     djs_edits_clear(&md->edits);
     djs_edit *edit = djs_edits_add(&md->edits, DJS_FILL);
     djs_markdown_options options = md->options;
     options.max_bytes = DJS_MAX_BUF; /* what was replaced by U+FFFD has grown */
     djs_status status =
-        djs_markdown_render(&options, md->source.ptr, md->source.len, !md->finished, &md->edits.html);
+        render(&options, md->source.ptr, md->source.len, !md->finished, &md->edits.html, &md->unsure);
     if (edit) edit->n = md->edits.html.len;
     return status;
 }
@@ -255,7 +260,8 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     if (md->failed) return md->failed;
     if (md->finished) return DJS_OK;
     if (!last && md->shown == md->text.len) return DJS_OK; /* nothing new */
-    if (!last && show_more(md)) return md->failed = djs_edits_status(&md->edits);
+    bool hold = md->options.mode == DJS_HOLD;
+    if (!last && !hold && show_more(md)) return md->failed = djs_edits_status(&md->edits);
     if (setjmp(*djs_memory_enter(&md->memory))) {
         md->failed = djs_memory_leave();
         djs_memory_free(&md->memory);
@@ -276,6 +282,8 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         md->finished = true;
         djs_buf_free(&md->text);
         md->shown = 0;
+    } else if (hold) {
+        djs_hold_show(&md->spine, md->options.fill);
     } else {
         djs_tail_show(&md->spine, md->text.ptr, md->text.len, lines);
     }
@@ -295,8 +303,9 @@ djs_status djs_markdown_finish(djs_markdown *md, const djs_edits **edits) { retu
 
 static void feed_whole(void *context, const uint8_t *line, size_t n) { djs_spine_feed(context, line, n); }
 
-djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_t *text, size_t n,
-                               bool partial, djs_buf *out) {
+/* *unsure: the unfinished line or paragraph would define something. */
+static djs_status render(const djs_markdown_options *options, const uint8_t *text, size_t n, bool partial,
+                         djs_buf *out, bool *unsure) {
     djs_memory memory = {0};
     djs_buf clean_text = {0};
     size_t before = out->len;
@@ -316,6 +325,7 @@ djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_
     size_t start = each_line(clean_text.ptr, clean_text.len, 0, &skip, feed_whole, parser);
     size_t rest = clean_text.len - start;
     const uint8_t *line = rest ? clean_text.ptr + start : NULL;
+    bool hold = options->mode == DJS_HOLD;
     djs_render r = {.out = out,
                     .options = &options->render,
                     .parser = parser,
@@ -325,16 +335,24 @@ djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_
     djs_refmap uncertain = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)parser->refmap};
     if (partial) {
         r.tail_map = parser->refmap = &uncertain.base;
-        r.tail = djs_tail_try(parser, line, rest, r.raw);
+        if (!hold) r.tail = djs_tail_try(parser, line, rest, r.raw);
     } else if (rest) {
         djs_spine_feed(parser, line, rest);
     }
+    cmark_node *root = parser->root, *open = parser->current;
     djs_cmark_close_all(parser);
-    cmark_node *root = parser->root;
+    if (partial && hold) djs_hold_prune(open, options->fill);
     for (cmark_node *child = root->first_child; child; child = child->next) djs_render_block(&r, child);
+    *unsure = uncertain.base.size > 0;
     djs_memory_free(&memory);
     djs_memory_leave();
     djs_buf_free(&clean_text);
     if (out->status) djs_buf_cut(out, before);
     return out->status;
+}
+
+djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_t *text, size_t n,
+                               bool partial, djs_buf *out) {
+    bool unsure;
+    return render(options, text, n, partial, out, &unsure);
 }

@@ -19,7 +19,8 @@
 
 typedef enum {
     DJS_COMPLETE, /* what is open is shown closed; what cannot be told is held back */
-    DJS_RAW       /* every frame is the whole-document render of the text so far */
+    DJS_RAW,      /* every frame is the whole-document render of the text so far */
+    DJS_HOLD      /* only what no text that follows can change: see djs_hold_show */
 } djs_mode;
 
 typedef struct {

@@ -293,7 +293,8 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     djs_spine_check(&s->html);
     djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
     djs_spine_check(&s->page->tail);
-    if (tail && tail == growing && partial && !s->raw) s->raw_line = n;
+    if (tail && tail == growing && partial && !s->raw && line[n - 1] != '>')
+        s->raw_line = n; /* a quote's ">" takes a space with it */
     if (text && r.tail_inlines.text && r.mark > r.tail_inside && r.mark >= r.tail_firm) {
         djs_follow_begin(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, line, partial ? n : 0);
     } else if (text && partial && r.tail_inlines.text) {

@@ -16,7 +16,7 @@ static const char too_big[] =
     "the Markdown of this stream is longer than max_bytes allows: raise MAX_STREAM_BYTES";
 static const char closed[] = "the Markdown stream has finished: make a new one for more text";
 
-/* Options: images "link" or "show", mode "complete" or "raw", the rest as named. */
+/* Options: images "link" or "show", mode "complete", "raw" or "hold", the rest as named. */
 static int parse_options(PyObject *args, PyObject *kwargs, const char *format, char **names,
                          djs_markdown_options *options, PyObject **text, int *partial) {
     const char *images = "link", *mode = "complete";
@@ -27,13 +27,14 @@ static int parse_options(PyObject *args, PyObject *kwargs, const char *format, c
                       : PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &images, &mode, &dir_auto,
                                                     &max_bytes, &fill);
     if (!parsed) return 0;
-    int show = !strcmp(images, "show"), raw = !strcmp(mode, "raw");
+    int show = !strcmp(images, "show"), raw = !strcmp(mode, "raw"), hold = !strcmp(mode, "hold");
     if (!show && strcmp(images, "link")) {
         PyErr_Format(PyExc_ValueError, "images must be \"link\" or \"show\", not \"%.100s\"", images);
         return 0;
     }
-    if (!raw && strcmp(mode, "complete")) {
-        PyErr_Format(PyExc_ValueError, "mode must be \"complete\" or \"raw\", not \"%.100s\"", mode);
+    if (!raw && !hold && strcmp(mode, "complete")) {
+        PyErr_Format(PyExc_ValueError, "mode must be \"complete\", \"raw\" or \"hold\", not \"%.100s\"",
+                     mode);
         return 0;
     }
     if (max_bytes < 1 || (size_t)max_bytes > DJS_MAX_BUF / 8) {
@@ -43,7 +44,9 @@ static int parse_options(PyObject *args, PyObject *kwargs, const char *format, c
     }
     *options = (djs_markdown_options){
         .render = {.images = show ? DJS_IMAGES_SHOW : DJS_IMAGES_LINK, .dir_auto = dir_auto},
-        .mode = raw ? DJS_RAW : DJS_COMPLETE,
+        .mode = raw    ? DJS_RAW
+                : hold ? DJS_HOLD
+                       : DJS_COMPLETE,
         .fill = fill,
         .max_bytes = (size_t)max_bytes};
     return 1;
