@@ -312,6 +312,7 @@ djs_status djs_markdown_render(const djs_markdown_options *options, const uint8_
     }
     if (clean_text.status) djs_memory_fail(clean_text.status);
     cmark_parser *parser = djs_cmark_parser(&djs_scratch);
+    parser->options |= djs_render_syntax(&options->render);
     bool skip = false;
     size_t start = each_line(clean_text.ptr, clean_text.len, 0, &skip, feed_whole, parser);
     size_t rest = clean_text.len - start;
