@@ -97,11 +97,12 @@ static bool completes(const subject *subj, const delimiter *d) {
 }
 
 /* Is it one that may still close, so that what follows it waits? */
-static bool waits(const subject *subj, const delimiter *d) {
+static bool waits(const cmark_parser *parser, const subject *subj, const delimiter *d) {
     bufsize_t n = subj->input.len - d->position;
     if (!d->can_open || n > DJS_HOLD_STAR) return false;
-    if (completes(subj, d))
-        return n <= DJS_HOLD_CJK && d->length <= 2 && (is_cjk(byte_after(subj, d)) || cjk_before(subj, d));
+    if (completes(subj, d)) /* with DJS_OPT_CJK it is closed where it looks as if it were */
+        return !(parser->options & DJS_OPT_CJK) && n <= DJS_HOLD_CJK && d->length <= 2 &&
+               (is_cjk(byte_after(subj, d)) || cjk_before(subj, d));
     return d->delim_char != '~' || d->can_close;
 }
 
@@ -313,7 +314,7 @@ static bool process_unfinished(djs_inlines *in, cmark_parser *parser, subject *s
         previous = d->previous;
         if (d->inl_text->user_data == &failed) {
             d->inl_text->user_data = NULL;
-        } else if (waits(subj, d)) {
+        } else if (waits(parser, subj, d)) {
             d->inl_text->user_data = waiting;
             waiting = d->inl_text;
             patience = (size_t)d->position + (completes(subj, d) ? DJS_HOLD_CJK : DJS_HOLD_STAR);
