@@ -22,6 +22,8 @@ def render_markdown(
     images: Literal["link", "show"] = "link",
     dir_auto: bool = True,
     max_bytes: int = 16 << 20,
+    cjk_emphasis: bool = False,
+    math: bool = False,
 ) -> SafeString:
     """Render Markdown to HTML that is safe to put into a page.
 
@@ -32,6 +34,19 @@ def render_markdown(
     images: "link" shows an image as a link with its alternative text, because a remote image tells its host
         who reads; "show" as an ``<img>``.
     dir_auto: put ``dir="auto"`` on blocks, so that right-to-left text reads rightly.
+    cjk_emphasis: ``**`` and its like open and close beside Chinese, Japanese and Korean punctuation, too.
+    math: ``$x$``, ``$$x$$``, ``\\(x\\)`` and ``\\[x\\]`` become ``<span class="math …">`` with the TeX as
+        text, for KaTeX or MathJax in the page. Both: docs/markdown-cjk-math.md.
     Raises TypeError for other types, OverflowError past max_bytes, ValueError for an unknown option value.
     """
-    return SafeString(render(text, partial=partial, images=images, dir_auto=dir_auto, max_bytes=max_bytes))
+    return SafeString(
+        render(
+            text,
+            partial=partial,
+            images=images,
+            dir_auto=dir_auto,
+            max_bytes=max_bytes,
+            cjk_emphasis=cjk_emphasis,
+            math=math,
+        )
+    )

@@ -24,6 +24,8 @@ ODD = r"""
 \x7c-\x7c\n| \x7c |http://x.y/z|www.a.b|a@b.c|@|:|://|w|ww|!|\r\n|\r|\xe9|\u6f22|\U0001f600|\u3002|"|'|(
 .|1|10000000000. [ ] x|\\\x7c|=|-|+
 </p>|<pre>|</pre>|<?|?>|<![CDATA[|]]>|[^1]|[^1]: x\n|  \n|\\\n|&#65534;|\0|&#64;|javascript:|<script>
+$|$$|\\(|\\)|\\[|\\]|$$\n|$$\n|\\[\n|\n\\]\n|$x$|$5 and |$$ x = |\\begin{
+\ufe00|\U000e0100|\uff08|\u201d|\uac00
 """
 
 
@@ -41,6 +43,12 @@ def document(seed: int) -> str:
     return "".join(rng.choice(pieces) for _ in range(3 + rng.randrange(60)))
 
 
+def drawn(seed: int) -> "dict[str, object]":
+    """Options that change what the text means: each with a chance of its own."""
+    rng = random.Random(f"options {seed}")
+    return {"cjk_emphasis": rng.random() < 0.3, "math": rng.random() < 0.4}
+
+
 def wrong(seed: int, **options: object) -> "tuple[str, str, str] | None":
     """None, or (document, expected, got)."""
     text, rng = document(seed), random.Random(~seed)
@@ -53,7 +61,8 @@ def wrong(seed: int, **options: object) -> "tuple[str, str, str] | None":
 def main(seed: int, count: int) -> int:
     found = 0
     for number in range(seed, seed + count):
-        problem = wrong(number, mode=("complete", "raw")[number % 5 == 0], fill=number % 7 == 0)
+        options = {"mode": ("complete", "raw")[number % 5 == 0], "fill": number % 7 == 0, **drawn(number)}
+        problem = wrong(number, **options)
         if problem:
             found += 1
             print("seed {}\n  document {!r}\n  expected {}\n  got      {}".format(number, *problem))

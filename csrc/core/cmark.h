@@ -29,6 +29,9 @@ void djs_cmark_setup(void);
 /* A parser with our extensions attached. */
 cmark_parser *djs_cmark_parser(cmark_mem *mem);
 
+/* In parser->options, beside cmark's own. */
+enum { DJS_OPT_CJK = 1 << 28, DJS_OPT_MATH = 1 << 29 };
+
 /* ---- blocks ---- */
 
 /* One complete line, with or without its newline. */
@@ -42,6 +45,13 @@ void djs_cmark_close_all(cmark_parser *parser);
 
 bool djs_cmark_has_inlines(cmark_node *node);
 
+/* A block of mathematics (math.h) is a fenced code block whose fence is "$$" or "\[": that gives it cmark's
+ * containers, and no Markdown in it. */
+bool djs_cmark_is_math(const cmark_node *block);
+
+/* How much of the unfinished line in a block of mathematics is surely its content; else all of it. */
+size_t djs_cmark_math_told(const cmark_parser *parser, const uint8_t *line, size_t from, size_t n);
+
 /* ---- inlines ---- */
 
 /* What to parse, and how far it is certain. */
@@ -54,7 +64,7 @@ typedef struct {
     bool link_images; /* an image is shown as a link */
     /* Answers, asked for by unfinished: */
     size_t told;      /* how much of text can be shown */
-    char held;        /* the rest is held back until a "]", a marker: '*', or what may end a link's
+    char held;        /* the rest is held back until a "]", a marker: '*', a '$', or what may end a link's
                          destination: ')', or anything: '?'; or 0 */
     size_t patience;  /* or until text is longer than this */
     bool open_end;    /* what is told ends in text, or in code that is open: more text would follow there */

@@ -15,7 +15,9 @@
  * SPDX-License-Identifier: MIT */
 #include <inlines.c>
 #include "cmark.h"
+#include "cjk.h"
 #include "complete.h"
+#include "math.h"
 
 static void cut_from(subject *subj, cmark_node *node, bufsize_t position) {
     while (subj->last_delim && subj->last_delim->position > position)
@@ -95,11 +97,12 @@ static bool completes(const subject *subj, const delimiter *d) {
 }
 
 /* Is it one that may still close, so that what follows it waits? */
-static bool waits(const subject *subj, const delimiter *d) {
+static bool waits(const cmark_parser *parser, const subject *subj, const delimiter *d) {
     bufsize_t n = subj->input.len - d->position;
     if (!d->can_open || n > DJS_HOLD_STAR) return false;
-    if (completes(subj, d))
-        return n <= DJS_HOLD_CJK && d->length <= 2 && (is_cjk(byte_after(subj, d)) || cjk_before(subj, d));
+    if (completes(subj, d)) /* with DJS_OPT_CJK it is closed where it looks as if it were */
+        return !(parser->options & DJS_OPT_CJK) && n <= DJS_HOLD_CJK && d->length <= 2 &&
+               (is_cjk(byte_after(subj, d)) || cjk_before(subj, d));
     return d->delim_char != '~' || d->can_close;
 }
 
@@ -156,6 +159,54 @@ typedef struct {
     size_t seen;   /* up to here that run was looked at */
 } watcher;
 
+/* ---- what our options add ---- */
+
+/* A run of * _ or ~, as cmark's handle_delim and its strikethrough extension make it, but for how it flanks.
+ */
+static cmark_node *cjk_delimiters(subject *subj, uint8_t c) {
+    size_t start = (size_t)subj->pos, end = start, n = (size_t)subj->input.len;
+    size_t most = c == '~' ? 100 : n; /* the extension's limit */
+    while (end < n && subj->input.data[end] == c && end - start < most) end++;
+    djs_flanks can = djs_cjk_flanks(subj->input.data, start, end, n, c);
+    subj->pos = (bufsize_t)end;
+    cmark_chunk run = cmark_chunk_dup(&subj->input, (bufsize_t)start, (bufsize_t)(end - start));
+    cmark_node *node = make_str(subj, (bufsize_t)start, (bufsize_t)end - 1, run);
+    if ((can.open || can.close) && (c != '~' || end - start <= 2))
+        push_delimiter(subj, c, can.open, can.close, node);
+    return node;
+}
+
+/* TeX, in on_enter; on_exit has the opening marker. */
+static cmark_node *make_math(subject *subj, const djs_math_span *span) {
+    cmark_node *node = make_simple(subj->mem, CMARK_NODE_CUSTOM_INLINE);
+    node->as.custom.on_enter = cmark_chunk_dup(&subj->input, (bufsize_t)span->tex, (bufsize_t)span->tex_n);
+    node->as.custom.on_exit =
+        cmark_chunk_dup(&subj->input, (bufsize_t)span->start, (bufsize_t)(span->tex - span->start));
+    subj->pos = (bufsize_t)span->end;
+    return node;
+}
+
+static cmark_node *make_dollars(subject *subj) {
+    bufsize_t start = subj->pos;
+    while (peek_char(subj) == '$') advance(subj);
+    return make_str(subj, start, subj->pos - 1, cmark_chunk_dup(&subj->input, start, subj->pos - start));
+}
+
+/* The inline at subj->pos if it is one of ours, else NULL. *held: it may be, when the text goes on. */
+static cmark_node *parse_ours(const cmark_parser *parser, subject *subj, djs_math_text *text,
+                              djs_math_span *span, uint8_t c, bool *held) {
+    if (parser->options & DJS_OPT_CJK && (c == '*' || c == '_' || c == '~')) return cjk_delimiters(subj, c);
+    if (!(parser->options & DJS_OPT_MATH) || (c != '$' && c != '\\')) return NULL;
+    switch (djs_math_at(text, (size_t)subj->pos, span)) {
+    case DJS_MATH_SPAN: return make_math(subj, span);
+    case DJS_MATH_OPEN: *held = true; return NULL;
+    case DJS_MATH_NONE: break;
+    }
+    return c == '$' ? make_dollars(subj) : NULL;
+}
+
+/* ---- firm ---- */
+
 /* Called before the inline at subj->pos: is the place firm? And lets a text end at a word, so that one can
  * be. */
 static void watch(watcher *w, cmark_parser *parser, subject *subj, cmark_node *parent) {
@@ -174,6 +225,8 @@ static void watch(watcher *w, cmark_parser *parser, subject *subj, cmark_node *p
                     w->reaching = true;
             }
             word = !w->reaching;
+            /* One character of context would not do. */
+            if (parser->options & DJS_OPT_CJK && djs_cjk_varied(t, at)) word = false;
         }
         if (word && all_paired(subj)) {
             if (subj->last_delim) process_emphasis(parser, subj, 0);
@@ -261,7 +314,7 @@ static bool process_unfinished(djs_inlines *in, cmark_parser *parser, subject *s
         previous = d->previous;
         if (d->inl_text->user_data == &failed) {
             d->inl_text->user_data = NULL;
-        } else if (waits(subj, d)) {
+        } else if (waits(parser, subj, d)) {
             d->inl_text->user_data = waiting;
             waiting = d->inl_text;
             patience = (size_t)d->position + (completes(subj, d) ? DJS_HOLD_CJK : DJS_HOLD_STAR);
@@ -324,6 +377,14 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     subject_from_buf(parser->mem, 1, 0, &subj, &content, map);
     cmark_chunk_rtrim(&subj.input);
     subj.pos = (bufsize_t)in->from;
+    djs_math_text math = {.text = subj.input.data, .n = (size_t)subj.input.len};
+    if (in->unfinished) { /* white space at the end may not be there: cmark takes it from a line or a cell */
+        size_t known = in->n;
+        while (known > math.n && cmark_isspace((char)in->text[known - 1])) known--;
+        math.next = known > math.n ? in->text[math.n] : -1;
+    }
+    bool ours = parser->options & (DJS_OPT_CJK | DJS_OPT_MATH), held = false;
+    djs_math_span span;
     /* cmark looks at the byte after the text, and expects a NUL there. */
     uint8_t *end = (uint8_t *)in->text + n, after = n ? *end : 0;
     if (n) *end = 0;
@@ -345,7 +406,15 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
             cut = true;
             break;
         }
-        int parsed = parse_inline(parser, &subj, parent, parser->options);
+        cmark_node *node = ours ? parse_ours(parser, &subj, &math, &span, c, &held) : NULL;
+        if (held) {
+            in->held = span.awaits ? (char)span.awaits : '?';
+            in->patience = span.end;
+            cut = true;
+            break;
+        }
+        if (node) append_child(parent, node);
+        int parsed = node || parse_inline(parser, &subj, parent, parser->options);
         subj.input.len = len;
         if (!parsed) break;
         if (!in->unfinished) continue;
@@ -377,6 +446,8 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     while (subj.last_delim) remove_delimiter(&subj, subj.last_delim);
     while (subj.last_bracket) pop_bracket(&subj);
     if (n) *end = after;
+    if (held && span.awaits && memchr(in->text + math.n, span.awaits, in->n - math.n))
+        in->held = '?'; /* it has come, but cannot be told yet */
     if (destination && plain_destination(in->text + destination, in->n - destination)) in->held = ')';
 }
 

@@ -15,6 +15,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "complete.h"
+#include "math.h"
 #include <cmark_ctype.h>
 
 static bool blank(uint8_t c) { return c == ' ' || c == '\t'; }
@@ -35,9 +36,10 @@ static size_t run(const uint8_t *text, size_t n, uint8_t c) {
 /* ---- lines ---- */
 
 /* cmark reads the line as text of a paragraph. Can the rest make it something else? */
-static bool text_told(const uint8_t *text, size_t n) {
+static bool text_told(const cmark_parser *parser, const uint8_t *text, size_t n) {
     while (n && blank(*text)) text++, n--; /* a lazy continuation line keeps its indentation */
     if (!n) return false;
+    if (parser->options & DJS_OPT_MATH && djs_math_opens(text, n) != DJS_MATH_NONE) return false;
     uint8_t c = text[0];
     size_t i;
     switch (c) {
@@ -92,19 +94,20 @@ bool djs_line_told(const cmark_parser *parser, const cmark_node *before, const u
     if (start > n) start = n;
     if (djs_line_ends_html(parser, before)) return true;
     switch (node->type) {
-    case CMARK_NODE_PARAGRAPH: return text_told(line + offset, n - offset);
+    case CMARK_NODE_PARAGRAPH: return text_told(parser, line + offset, n - offset);
     case CMARK_NODE_HEADING: /* "##" may go on; an underline is told by its end */
         return !node->as.heading.setext && node->content.size > 1;
     case CMARK_NODE_CODE_BLOCK:
         if (!node->as.code.fenced) return start < n;
         if (fresh) return false; /* an info string, or a "`" that makes it text */
         if (parser->indent > 3) return true;
+        if (djs_cmark_is_math(node)) return start < n;
         return start < n && !only(line + start, n - start, node->as.code.fence_char == '`' ? "` \t" : "~ \t");
     case CMARK_NODE_HTML_BLOCK: return !fresh || tag_told(line + start, n - start, node->as.html_block_type);
     default:
         if (node->type == CMARK_NODE_TABLE_ROW) {
             for (start = 0; start < n && (blank(line[start]) || line[start] == '>'); start++) {}
-            return (start < n && line[start] == '|') || text_told(line + start, n - start);
+            return (start < n && line[start] == '|') || text_told(parser, line + start, n - start);
         }
         return false; /* a container with nothing in it yet, a thematic break, a closing fence */
     }
@@ -222,9 +225,10 @@ size_t djs_header_told(const uint8_t *text, size_t n) {
     size_t end = n;
     while (end && cmark_isspace(text[end - 1])) end--;
     size_t start = end;
-    while (start && text[start - 1] != '\n') start--;
+    while (start && text[start - 1] != '\n' && end - start <= DJS_HOLD_HEADER) start--;
+    if (end - start > DJS_HOLD_HEADER) return n;
     while (start < end && blank(text[start])) start++;
-    if (start == end || text[start] != '|' || end - start > DJS_HOLD_HEADER) return n;
+    if (start == end || text[start] != '|') return n;
     return start;
 }
 

@@ -37,7 +37,7 @@ int djs_follow_stops(const cmark_node *tail, const uint8_t *line, size_t n) {
 
 /* The page was just turned, and its tail ends in this leaf. line: the unfinished one, if it belongs to it. */
 void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail, const cmark_node *node,
-                       size_t settled, const uint8_t *line, size_t n) {
+                      size_t settled, const uint8_t *line, size_t n) {
     djs_leaf *leaf = &s->leaf;
     const djs_inlines *in = &r->tail_inlines;
     int stop = djs_follow_stops(tail, line, n);
@@ -51,6 +51,7 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
     }
     djs_buf_clear(&text);
     *leaf = (djs_leaf){.on = true,
+                       .math = s->options->math,
                        .stop = (uint8_t)stop,
                        .node = node,
                        .text = text,
@@ -116,9 +117,8 @@ void djs_follow_line(djs_spine *s) {
 
 void djs_follow_show(djs_spine *s) {
     /* Over the live definitions, because that map notes what it does not find. */
-    djs_refmap map = {.base = {.mem = &djs_scratch},
-                      .below = (djs_refmap *)s->live->refmap,
-                      .misses = &s->leaf.misses};
+    djs_refmap map = {
+        .base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap, .misses = &s->leaf.misses};
     cmark_parser parser = djs_spine_scratch(s);
     djs_render r = djs_spine_renderer(s, &parser, &map.base);
     r.out = &s->spare;

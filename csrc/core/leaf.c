@@ -37,14 +37,15 @@ static size_t told(const djs_leaf *leaf) {
 /* ---- bytes that need no parser ---- */
 
 enum {
-    HELD = 1,    /* held back at the end of a text, and else not plain */
-    OTHER = 2,   /* not plain: it may mean something */
-    LINE = 4,    /* ends the line */
-    AT = 8,      /* a link's destination cannot go on, or not simply */
-    CLOSER = 16, /* a link's text or label may end */
-    SPACE = 128, /* parts words, as "(" and what is held do */
+    HELD = 1,     /* held back at the end of a text, and else not plain */
+    OTHER = 2,    /* not plain: it may mean something */
+    LINE = 4,     /* ends the line */
+    AT = 8,       /* a link's destination cannot go on, or not simply */
+    CLOSER = 16,  /* a link's text or label may end */
+    SPACE = 128,  /* parts words, as "(" and what is held do */
     ESCAPE = 512, /* it, and a "[", may make a label none */
-    WWW = 256    /* a second one may begin an address */
+    WWW = 256,    /* a second one may begin an address */
+    DOLLAR = 1024 /* mathematics, if that is asked for */
 };
 
 /* What is not named here is plain: it means nothing but itself, whatever is open before it. */
@@ -75,6 +76,7 @@ static const uint16_t class[256] = {
     ['['] = OTHER | ESCAPE,
     [']'] = OTHER | CLOSER,
     ['w'] = WWW,
+    ['$'] = DOLLAR,
 };
 
 static unsigned classes(const uint8_t *text, size_t n) {
@@ -83,11 +85,11 @@ static unsigned classes(const uint8_t *text, size_t n) {
     return all;
 }
 
-/* Where plain text that begins at text[from] ends. */
-static size_t plain_end(const uint8_t *text, size_t from, size_t n) {
+/* Where plain text that begins at text[from] ends; bytes of other classes than `odd` are plain. */
+static size_t plain_end(const uint8_t *text, size_t from, size_t n, unsigned odd) {
     for (size_t i = from; i < n; i++) {
         uint8_t c = text[i];
-        if (!(class[c] & (HELD | OTHER | WWW))) continue;
+        if (!(class[c] & odd)) continue;
         if (c == 'w' && text[i - 1] != 'w') continue;
         if (c == ':' && !(i + 1 < n && text[i + 1] == '/')) continue; /* no address, or not yet */
         if (c == '!' && i + 1 < n && text[i + 1] != '[') continue;
@@ -110,7 +112,8 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
     enum { PATIENT = 16 };
     const uint8_t *text = leaf->text.ptr;
     size_t n = leaf->text.len, end = n;
-    if (all & (HELD | OTHER | WWW)) end = plain_end(text, leaf->seen, n);
+    unsigned odd = HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0);
+    if (all & odd) end = plain_end(text, leaf->seen, n, odd);
     size_t seen = end;
     if (leaf->settled && end < n && text[end] == '[' && text[end - 1] != '!' &&
         !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
@@ -135,7 +138,11 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
 }
 
 unsigned djs_wait_for(char held, uint8_t stop) {
-    unsigned wake = held == ']' ? CLOSER | ESCAPE : held == ')' ? AT : held == '*' ? HELD : 0;
+    unsigned wake = held == ']'   ? CLOSER | ESCAPE
+                    : held == ')' ? AT
+                    : held == '*' ? HELD
+                    : held == '$' ? DOLLAR
+                                  : 0;
     return wake ? wake | LINE | stop : 0;
 }
 
@@ -237,7 +244,8 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
         leaf->quiet = true;
         leaf->settled = in.settled;
         leaf->seen = leaf->shown = leaf->plain = in.told;
-        if (leaf->text.ptr[in.told - 1] == ':') leaf->seen--; /* what follows tells whether it is an address */
+        if (leaf->text.ptr[in.told - 1] == ':')
+            leaf->seen--; /* what follows tells whether it is an address */
     }
     if (in.firm > leaf->context) leaf->missed = in.misses;
     if (in.firm > leaf->context) forget(leaf, firm_html, in.firm);

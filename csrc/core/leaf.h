@@ -20,6 +20,7 @@ enum { DJS_STOP_HEADING = 32, DJS_STOP_CELL = 64 };
 typedef struct {
     bool on;
     bool paragraph;         /* or a heading, or a cell */
+    bool math;              /* "$" means something */
     uint8_t stop;           /* of those above */
     const cmark_node *node; /* the live paragraph; NULL while only the unfinished line makes it */
     size_t start;           /* in djs_page.tail: where its start tag begins */
@@ -62,7 +63,8 @@ bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n);
 /* Takes more of the unfinished line; false if the leaf may end in it. *all: what kinds of bytes came. */
 bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *all);
 
-/* The same, and shows it, if it is plain text that cannot mean anything else: true. Else djs_tail_show must. */
+/* The same, and shows it, if it is plain text that cannot mean anything else: true. Else djs_tail_show must.
+ */
 bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits);
 
 /* Shows what is known of it: renders with r, whose out is scratch space, and

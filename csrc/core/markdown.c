@@ -321,6 +321,7 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
     }
     if (clean_text.status) djs_memory_fail(clean_text.status);
     cmark_parser *parser = djs_cmark_parser(&djs_scratch);
+    parser->options |= djs_render_syntax(&options->render);
     bool skip = false;
     size_t start = each_line(clean_text.ptr, clean_text.len, 0, &skip, feed_whole, parser);
     size_t rest = clean_text.len - start;

@@ -15,6 +15,10 @@
 #include <cmark_ctype.h>
 #include <houdini.h>
 
+int djs_render_syntax(const djs_render_options *options) {
+    return (options->cjk_emphasis ? DJS_OPT_CJK : 0) | (options->math ? DJS_OPT_MATH : 0);
+}
+
 static void lit(djs_render *r, const char *html) {
     djs_buf_put(r->out, html, strlen(html));
     r->mark = r->out->len;
@@ -97,13 +101,17 @@ static void link_open(djs_render *r, const cmark_node *node) {
 
 /* ---- inlines ---- */
 
+static const cmark_chunk *literal_of(const cmark_node *node) {
+    return node->type == CMARK_NODE_CUSTOM_INLINE ? &node->as.custom.on_enter : &node->as.literal;
+}
+
 /* The text of a subtree, without recursion: nesting has no limit here. */
 static void plain(djs_render *r, const cmark_node *root, bool attribute) {
     const cmark_node *node = root->first_child;
     while (node) {
-        const cmark_chunk *text = &node->as.literal;
+        const cmark_chunk *text = literal_of(node);
         if (node->type == CMARK_NODE_TEXT || node->type == CMARK_NODE_CODE ||
-            node->type == CMARK_NODE_HTML_INLINE) {
+            node->type == CMARK_NODE_HTML_INLINE || node->type == CMARK_NODE_CUSTOM_INLINE) {
             if (attribute) attribute_text(r, text->data, (size_t)text->len);
             else djs_render_text(r, text->data, (size_t)text->len);
         } else if (node->type == CMARK_NODE_SOFTBREAK || node->type == CMARK_NODE_LINEBREAK) {
@@ -154,8 +162,11 @@ static void element(djs_render *r, cmark_node *node, const char *open, const cha
     closing(r, close);
 }
 
+static const char math_inline[] = "<span class=\"math math-inline\">";
+static const char math_display[] = "<span class=\"math math-display\">";
+
 static void inline_node(djs_render *r, cmark_node *node) {
-    const cmark_chunk *text = &node->as.literal;
+    const cmark_chunk *text = literal_of(node);
     if (node->type == CMARK_NODE_STRIKETHROUGH) {
         element(r, node, "<del>", "</del>");
         return;
@@ -169,6 +180,12 @@ static void inline_node(djs_render *r, cmark_node *node) {
         lit(r, "<code>");
         djs_render_text(r, text->data, (size_t)text->len);
         closing(r, "</code>");
+        break;
+    case CMARK_NODE_CUSTOM_INLINE: /* mathematics; $$ and \[ display it */
+        lit(r, node->as.custom.on_exit.len == 2 && node->as.custom.on_exit.data[1] != '(' ? math_display
+                                                                                          : math_inline);
+        djs_render_text(r, text->data, (size_t)text->len);
+        closing(r, "</span>");
         break;
     case CMARK_NODE_EMPH: element(r, node, "<em>", "</em>"); break;
     case CMARK_NODE_STRONG: /* strong right in strong is one, as in cmark-gfm */
@@ -326,7 +343,10 @@ void djs_render_open(djs_render *r, cmark_node *node) {
         if (node->extension && node->parent->as.list.tight) lit(r, " ");
         break;
     case CMARK_NODE_HEADING: start(r, heading_open[node->as.heading.level - 1]); break;
-    case CMARK_NODE_CODE_BLOCK: code_open(r, node); break;
+    case CMARK_NODE_CODE_BLOCK:
+        if (djs_cmark_is_math(node)) lit(r, "<p>"), lit(r, math_display);
+        else code_open(r, node);
+        break;
     case CMARK_NODE_HTML_BLOCK: start(r, "<p"); break;
     case CMARK_NODE_PARAGRAPH:
         if (!bare(r, node)) start(r, "<p");
@@ -344,7 +364,7 @@ void djs_render_close(djs_render *r, const cmark_node *node, bool body) {
     case CMARK_NODE_LIST: closing(r, node->as.list.list_type == CMARK_BULLET_LIST ? "</ul>" : "</ol>"); break;
     case CMARK_NODE_ITEM: closing(r, "</li>"); break;
     case CMARK_NODE_HEADING: closing(r, heading_close[node->as.heading.level - 1]); break;
-    case CMARK_NODE_CODE_BLOCK: closing(r, "</code></pre>"); break;
+    case CMARK_NODE_CODE_BLOCK: closing(r, djs_cmark_is_math(node) ? "</span></p>" : "</code></pre>"); break;
     case CMARK_NODE_HTML_BLOCK: closing(r, "</p>"); break;
     case CMARK_NODE_PARAGRAPH:
         if (!bare(r, node)) closing(r, "</p>");

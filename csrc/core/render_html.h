@@ -16,6 +16,8 @@ typedef enum { DJS_IMAGES_LINK, DJS_IMAGES_SHOW } djs_images;
 typedef struct {
     djs_images images; /* a remote image tells its host who reads: a link, unless asked for */
     bool dir_auto;     /* dir="auto" on blocks */
+    bool cjk_emphasis; /* cjk.h */
+    bool math;         /* math.h */
 } djs_render_options;
 
 /* Deeper containers lose their tags, deeper inlines their elements: browsers
@@ -43,6 +45,9 @@ struct djs_render {
     void (*on_leaf)(djs_render *r, cmark_node *leaf); /* called after the inlines of each leaf, or NULL */
     void *context;
 };
+
+/* What the options add to cmark_parser.options. */
+int djs_render_syntax(const djs_render_options *options);
 
 /* The start tag or tags of a container, and the end tag. `body`: is a
  * <tbody> open? Only tables ask. */

@@ -41,6 +41,7 @@ static void push(djs_spine *s, cmark_node *node) {
 djs_status djs_spine_start(djs_spine *s) {
     if (setjmp(*djs_memory_enter(s->memory))) return djs_memory_leave();
     s->live = djs_cmark_parser(&djs_live);
+    s->live->options |= djs_render_syntax(s->options);
     ((djs_refmap *)s->live->refmap)->misses = &s->misses;
     push(s, s->live->root);
     return djs_memory_leave();

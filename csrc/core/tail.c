@@ -185,7 +185,7 @@ static void grow_raw(djs_spine *s, const uint8_t *text, size_t n, const char *en
 }
 
 static bool is_fence(const cmark_node *node) {
-    return node && node->type == CMARK_NODE_CODE_BLOCK && node->as.code.fenced;
+    return node && node->type == CMARK_NODE_CODE_BLOCK && node->as.code.fenced && !djs_cmark_is_math(node);
 }
 
 /* A line of a fence that stands in no container: is it code for sure, and not what closes the fence? */
@@ -206,6 +206,9 @@ static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
         if (s->html.len || s->page->tail.len || !is_fence(s->growing)) return false;
         if (is_blank(line, n)) return true;
         if (!is_code(s, line, n)) return false;
+    } else if (s->options->math) {
+        n = djs_cmark_math_told(s->live, line, s->raw_line, n);
+        if (n == s->raw_line) return true;
     }
     grow_raw(s, line + s->raw_line, n - s->raw_line, "");
     s->raw_line = n;
@@ -238,9 +241,17 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     cmark_node **copies = djs_scratch.calloc(djs_level_count(s), sizeof *copies);
     cmark_parser parser = copy_spine(s, &map, copies);
     cmark_node *before = parser.current;
+    size_t all = n;
+    if (s->options->math && !s->raw) n = djs_cmark_math_told(s->live, line, 0, n);
     bool partial = !is_blank(line, n);
     if (partial) {
         djs_spine_feed(&parser, line, n);
+        if (n < all && parser.current != before) { /* the line is not in that block of mathematics */
+            map = fresh;
+            parser = copy_spine(s, &map, copies);
+            before = parser.current;
+            djs_spine_feed(&parser, line, n = all);
+        }
         if (!s->raw && !djs_line_told(&parser, before, line, n)) partial = false;
     }
     if (known && (!partial || parser.current == before)) {
@@ -296,7 +307,8 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     if (tail && tail == growing && partial && !s->raw && line[n - 1] != '>')
         s->raw_line = n; /* a quote's ">" takes a space with it */
     if (text && r.tail_inlines.text && r.mark > r.tail_inside && r.mark >= r.tail_firm) {
-        djs_follow_begin(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, line, partial ? n : 0);
+        djs_follow_begin(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, line,
+                         partial ? n : 0);
     } else if (text && partial && r.tail_inlines.text) {
         int stop = djs_follow_stops(tail, line, n);
         size_t more = (size_t)tail->content.size;
@@ -329,11 +341,18 @@ const cmark_node *djs_tail_try(cmark_parser *parser, const uint8_t *line, size_t
                    .levels = {.ptr = (uint8_t *)&root, .len = sizeof root, .cap = sizeof root}};
     djs_refmap map = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)parser->refmap};
     cmark_node *copies[1], *before = parser->current;
+    size_t all = n;
+    if (parser->options & DJS_OPT_MATH && !raw) n = djs_cmark_math_told(parser, line, 0, n);
     if (is_blank(line, n)) return tail_leaf(parser, before, false);
     if (!raw) {
         cmark_parser copy = copy_spine(&s, &map, copies);
         cmark_node *current = copy.current;
         djs_spine_feed(&copy, line, n);
+        if (n < all && copy.current != current) {
+            copy = copy_spine(&s, &map, copies);
+            current = copy.current;
+            djs_spine_feed(&copy, line, n = all);
+        }
         if (!djs_line_told(&copy, current, line, n)) return tail_leaf(parser, before, false);
     }
     djs_spine_feed(parser, line, n);

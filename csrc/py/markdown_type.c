@@ -20,12 +20,12 @@ static const char closed[] = "the Markdown stream has finished: make a new one f
 static int parse_options(PyObject *args, PyObject *kwargs, const char *format, char **names,
                          djs_markdown_options *options, PyObject **text, int *partial) {
     const char *images = "link", *mode = "complete";
-    int dir_auto = 1, fill = 0;
+    int dir_auto = 1, fill = 0, cjk_emphasis = 0, math = 0;
     Py_ssize_t max_bytes = 16 << 20;
     int parsed = text ? PyArg_ParseTupleAndKeywords(args, kwargs, format, names, text, partial, &images,
-                                                    &mode, &dir_auto, &max_bytes)
+                                                    &mode, &dir_auto, &max_bytes, &cjk_emphasis, &math)
                       : PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &images, &mode, &dir_auto,
-                                                    &max_bytes, &fill);
+                                                    &max_bytes, &fill, &cjk_emphasis, &math);
     if (!parsed) return 0;
     int show = !strcmp(images, "show"), raw = !strcmp(mode, "raw"), hold = !strcmp(mode, "hold");
     if (!show && strcmp(images, "link")) {
@@ -42,20 +42,22 @@ static int parse_options(PyObject *args, PyObject *kwargs, const char *format, c
                      max_bytes);
         return 0;
     }
-    *options = (djs_markdown_options){
-        .render = {.images = show ? DJS_IMAGES_SHOW : DJS_IMAGES_LINK, .dir_auto = dir_auto},
-        .mode = raw    ? DJS_RAW
-                : hold ? DJS_HOLD
-                       : DJS_COMPLETE,
-        .fill = fill,
-        .max_bytes = (size_t)max_bytes};
+    *options = (djs_markdown_options){.render = {.images = show ? DJS_IMAGES_SHOW : DJS_IMAGES_LINK,
+                                                 .dir_auto = dir_auto,
+                                                 .cjk_emphasis = cjk_emphasis,
+                                                 .math = math},
+                                      .mode = raw    ? DJS_RAW
+                                              : hold ? DJS_HOLD
+                                                     : DJS_COMPLETE,
+                                      .fill = fill,
+                                      .max_bytes = (size_t)max_bytes};
     return 1;
 }
 
 static PyObject *MarkdownStream_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"images", "mode", "dir_auto", "max_bytes", "fill", NULL};
+    static char *names[] = {"images", "mode", "dir_auto", "max_bytes", "fill", "cjk_emphasis", "math", NULL};
     djs_markdown_options options;
-    if (!parse_options(args, kwargs, "|$sspnp:MarkdownStream", names, &options, NULL, NULL)) return NULL;
+    if (!parse_options(args, kwargs, "|$sspnppp:MarkdownStream", names, &options, NULL, NULL)) return NULL;
     MarkdownStreamObject *self = (MarkdownStreamObject *)type->tp_alloc(type, 0);
     if (!self) return NULL;
     self->md = djs_markdown_new(&options);
@@ -240,7 +242,7 @@ static PyGetSetDef MarkdownStream_getset[] = {
 
 static PyType_Slot MarkdownStream_slots[] = {
     {Py_tp_doc, "MarkdownStream(*, images='link', mode='complete', dir_auto=True, max_bytes=16777216, "
-                "fill=False)\n--\n\n"
+                "fill=False, cjk_emphasis=False, math=False)\n--\n\n"
                 "Streaming Markdown: feed() text in any pieces, take edits() once per frame."},
     {Py_tp_new, MarkdownStream_new},
     {Py_tp_dealloc, MarkdownStream_dealloc},
@@ -257,14 +259,15 @@ PyType_Spec MarkdownStream_spec = {
 };
 
 static PyObject *render(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"", "partial", "images", "mode", "dir_auto", "max_bytes", NULL};
+    static char *names[] = {"",          "partial",      "images", "mode", "dir_auto",
+                            "max_bytes", "cjk_emphasis", "math",   NULL};
     djs_markdown_options options;
     PyObject *text, *result = NULL;
     int partial = 0;
     const uint8_t *bytes;
     size_t n;
     djs_buf spare = {0}, html = {0};
-    if (!parse_options(args, kwargs, "O|$psspn:render", names, &options, &text, &partial)) return NULL;
+    if (!parse_options(args, kwargs, "O|$psspnpp:render", names, &options, &text, &partial)) return NULL;
     if (!text_of(text, &bytes, &n, &spare)) return NULL;
     djs_status status = djs_markdown_render(&options, bytes, n, partial, &html);
     if (status) djs_raise_status(status, too_big);
@@ -277,7 +280,7 @@ static PyObject *render(PyObject *Py_UNUSED(module), PyObject *args, PyObject *k
 PyMethodDef markdown_functions[] = {
     {"render", (PyCFunction)(void (*)(void))render, METH_VARARGS | METH_KEYWORDS,
      "render($module, text, /, *, partial=False, images='link', mode='complete', dir_auto=True, "
-     "max_bytes=16777216)\n--\n\n"
+     "max_bytes=16777216, cjk_emphasis=False, math=False)\n--\n\n"
      "Markdown to safe HTML, all at once."},
     {NULL, NULL, 0, NULL},
 };

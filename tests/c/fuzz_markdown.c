@@ -37,11 +37,13 @@ static void show(const char *what, const dom *d) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     if (!n) return 0;
     uint8_t choice = data[0];
-    djs_markdown_options options = {
-        .mode = choice & 1 ? DJS_RAW : DJS_COMPLETE,
-        .fill = (choice & 6) == 6,
-        .max_bytes = n,
-        .render = {.images = choice & 8 ? DJS_IMAGES_SHOW : DJS_IMAGES_LINK, .dir_auto = choice & 128}};
+    djs_markdown_options options = {.mode = choice & 1 ? DJS_RAW : DJS_COMPLETE,
+                                    .fill = (choice & 6) == 6,
+                                    .max_bytes = n,
+                                    .render = {.images = choice & 8 ? DJS_IMAGES_SHOW : DJS_IMAGES_LINK,
+                                               .dir_auto = choice & 128,
+                                               .cjk_emphasis = n & 1,
+                                               .math = n & 2}};
     uint32_t chance = choice & 16 ? choice : (choice >> 5) & 3;
     dom streamed = {0}, whole = {0};
     djs_status first = dom_stream(&streamed, &options, data + 1, n - 1, next_size, &chance);

@@ -14,6 +14,7 @@ static const char document[] =
     "| a | b |\n|---|:-:|\n| 1 | [late] |\n| mail@to.me | `x` |\n\n"
     "```py\nfenced\n\nmore\n```\n\n    indented\n\n    code\n\n<div>\nhtml\n</div>\n\n"
     "[late]: http://late.org/ \"late\"\n[^1]: no footnote\n[other]: </x y>\n\n"
+    "$$\\begin{a}\nx\n+ y $$ $z$\n\n\\(z\\) **\xE6\xBC\xA2\xE3\x80\x82**\xE5\xAD\x97\n\n"
     "1. a\n2. b [other]\n\nlast **line with \xE6\xBC\xA2\xE5\xAD\x97 and\0 the en\xC3";
 
 static size_t eleven(void *state) {
@@ -75,5 +76,7 @@ RUN {
     djs_cmark_setup();
     every_allocation(&(djs_markdown_options){.max_bytes = 1 << 16, .render = {DJS_IMAGES_SHOW, true}});
     every_allocation(&(djs_markdown_options){.max_bytes = 1 << 16, .fill = true});
+    every_allocation(
+        &(djs_markdown_options){.max_bytes = 1 << 16, .render = {.cjk_emphasis = true, .math = true}});
     a_failed_stream_is_closed();
 }
