@@ -17,6 +17,8 @@
 /* What may end the leaf within its line: a heading's closing "#"; "|" and what escapes it. */
 enum { DJS_STOP_HEADING = 32, DJS_STOP_CELL = 64 };
 
+typedef enum { DJS_SPAN_NONE, DJS_SPAN_CODE, DJS_SPAN_EMPH, DJS_SPAN_STRONG } djs_span;
+
 typedef struct {
     bool on;
     bool paragraph;         /* or a heading, or a cell */
@@ -37,6 +39,7 @@ typedef struct {
     size_t known;  /* of text: what was known when it was shown last */
     bool quiet;    /* plain text that follows shows as it is, at the end of the tail */
     bool settled;  /* and nothing is open there */
+    djs_span span; /* or only this, and it is known to be one */
     size_t plain;  /* of text: where what was shown since it was quiet begins */
     size_t shown;  /* of text: what the page shows, trailing spaces not among it */
     size_t seen;   /* of text: known to be plain */

@@ -138,21 +138,24 @@ static void cut(const uint8_t *html, size_t from, size_t n, uint32_t depth, djs_
     }
 }
 
+/* Elements that a grow opens and leaves open: no page nests so deeply, see DJS_MAX_NESTING. */
+enum { MOST_OPEN = 512 };
+
 /* Ends the grow that began at html[start]: closes what it opened. `open` holds
  * the offsets of the start tags that have no end tag in it. */
-static void grown(const uint8_t *html, size_t start, size_t end, uint32_t depth, const djs_buf *open,
-                  djs_edits *edits) {
+static void grown(const uint8_t *html, size_t start, size_t end, uint32_t depth, const size_t *open,
+                  size_t opened, djs_edits *edits) {
     if (start == end) return;
     djs_edit *edit = djs_edits_add(edits, DJS_GROW);
     if (!edit) return;
     edit->depth = depth;
     djs_buf_put(&edits->html, html + start, end - start);
-    for (size_t i = open->len; i; i -= sizeof(size_t)) {
-        size_t tag, len = 1;
-        memcpy(&tag, open->ptr + i - sizeof tag, sizeof tag);
-        while (html[tag + len] != '>' && html[tag + len] != ' ') len++;
+    while (opened--) {
+        const uint8_t *tag = html + open[opened];
+        size_t len = 1;
+        while (tag[len] != '>' && tag[len] != ' ') len++;
         djs_buf_lit(&edits->html, "</");
-        djs_buf_put(&edits->html, html + tag + 1, len - 1);
+        djs_buf_put(&edits->html, tag + 1, len - 1);
         djs_buf_byte(&edits->html, '>');
     }
     edit->n = edits->html.len - edit->html;
@@ -160,26 +163,25 @@ static void grown(const uint8_t *html, size_t start, size_t end, uint32_t depth,
 
 /* html[from..n) follows; returns how many elements are open then. */
 static uint32_t grow(const uint8_t *html, size_t from, size_t n, uint32_t depth, djs_edits *edits) {
-    djs_buf open = {0};
-    size_t start = from;
+    size_t open[MOST_OPEN], opened = 0, start = from;
     for (size_t at = from; at < n;) {
         token t = next_token(html, at, n);
         at = t.end;
-        if (t.kind == OPEN) {
-            djs_buf_put(&open, &t.start, sizeof t.start);
-        } else if (t.kind == CLOSE && open.len) {
-            djs_buf_cut(&open, open.len - sizeof t.start);
+        if (t.kind == OPEN && opened == MOST_OPEN) {
+            edits->html.status = DJS_ETOOBIG;
+            break;
+        } else if (t.kind == OPEN) {
+            open[opened++] = t.start;
+        } else if (t.kind == CLOSE && opened) {
+            opened--;
         } else if (t.kind == CLOSE) {
-            grown(html, start, t.start, depth, &open, edits);
+            grown(html, start, t.start, depth, open, opened, edits);
             depth--;
             start = t.end;
         }
     }
-    if (open.status) edits->html.status = open.status;
-    else grown(html, start, n, depth, &open, edits);
-    depth += (uint32_t)(open.len / sizeof(size_t));
-    djs_buf_free(&open);
-    return depth;
+    grown(html, start, n, depth, open, opened, edits);
+    return depth + (uint32_t)opened;
 }
 
 void djs_page_amend(djs_page *page, size_t at, const uint8_t *html, size_t n, djs_edits *edits) {
@@ -198,12 +200,9 @@ void djs_page_amend(djs_page *page, size_t at, const uint8_t *html, size_t n, dj
     if (page->tail.status) edits->html.status = page->tail.status;
 }
 
-void djs_page_extend(djs_page *page, const uint8_t *text, size_t n, djs_edits *edits) {
-    djs_edit *edit = djs_edits_add(edits, DJS_GROW);
-    if (edit) edit->depth = page->end, edit->n = n;
-    djs_buf_put(&edits->html, text, n);
-    djs_buf_put(&page->tail, text, n);
+void djs_page_grow(djs_page *page, size_t from, djs_edits *edits) {
     if (page->tail.status) edits->html.status = page->tail.status;
+    else page->end = grow(page->tail.ptr, from, page->tail.len, page->end, edits);
 }
 
 void djs_page_settle(djs_page *page, size_t n) {

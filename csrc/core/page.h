@@ -47,8 +47,8 @@ typedef struct {
 /* The tail from tail[at] on is to read html[0..n). */
 void djs_page_amend(djs_page *page, size_t at, const uint8_t *html, size_t n, djs_edits *edits);
 
-/* Text without markup follows at the end of the tail. */
-void djs_page_extend(djs_page *page, const uint8_t *text, size_t n, djs_edits *edits);
+/* Its bytes from tail[from] on are new. */
+void djs_page_grow(djs_page *page, size_t from, djs_edits *edits);
 
 /* tail[0..n) is settled, as it stands. */
 void djs_page_settle(djs_page *page, size_t n);

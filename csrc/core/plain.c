@@ -1,0 +1,215 @@
+/* Text that needs no parser.
+ *
+ * The law: what these functions show is what djs_leaf_show would show, byte for
+ * byte; where they cannot be sure, they say so, and it does.
+ *
+ * Most of what a model writes is letters, and most of the rest is **strong**,
+ * *emphasis* and `code` around a few words. Letters that follow text, where
+ * nothing is held back, show as they are. And of such a span there is one
+ * reading if it begins after a space and before a letter, and ends after a
+ * letter and before a space or a full stop, with nothing but plain text in it
+ * and nothing else open.
+ *
+ *     "a **bc"     <strong> opens at "b": no text that follows can change that
+ *                  but a closer elsewhere, which is not plain
+ *     "2**n"       is left to the parser, and so is "** b", "***b"
+ *
+ * Checked by: tests/test_markdown.py (every prefix of every example),
+ * tests/fuzz_markdown.py, tests/c/random_markdown.c.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "leaf.h"
+#include "complete.h"
+#include <cmark_ctype.h>
+
+enum {
+    HELD = 1,     /* held back at the end of a text, and else not plain */
+    OTHER = 2,    /* not plain: it may mean something */
+    LINE = 4,     /* ends the line */
+    AT = 8,       /* a link's destination cannot go on, or not simply */
+    CLOSER = 16,  /* a link's text or label may end */
+    SPACE = 128,  /* parts words, as "(" and what is held do */
+    ESCAPE = 512, /* it, and a "[", may make a label none */
+    WWW = 256,    /* a second one may begin an address */
+    DOLLAR = 1024 /* mathematics, if that is asked for */
+};
+
+/* What is not named here is plain: it means nothing but itself, whatever is open before it. */
+static const uint16_t class[256] = {
+    ['\n'] = OTHER | LINE | AT | SPACE,
+    ['\r'] = OTHER | LINE | AT,
+    ['\t'] = OTHER | AT | SPACE,
+    ['\v'] = OTHER | AT,
+    ['\f'] = OTHER | AT,
+    [' '] = AT | SPACE,
+    ['"'] = AT,
+    ['\''] = AT,
+    ['('] = AT,
+    [')'] = AT,
+    ['<'] = OTHER | AT,
+    ['>'] = OTHER | AT,
+    ['\\'] = OTHER | AT | ESCAPE | DJS_STOP_CELL,
+    ['|'] = DJS_STOP_CELL,
+    ['#'] = DJS_STOP_HEADING,
+    ['!'] = HELD,
+    ['*'] = HELD,
+    ['_'] = HELD,
+    ['`'] = HELD,
+    ['~'] = HELD,
+    ['&'] = OTHER,
+    [':'] = OTHER,
+    ['@'] = OTHER,
+    ['['] = OTHER | ESCAPE,
+    [']'] = OTHER | CLOSER,
+    ['w'] = WWW,
+    ['$'] = DOLLAR,
+};
+
+static unsigned classes(const uint8_t *text, size_t n) {
+    unsigned all = 0;
+    for (size_t i = 0; i < n; i++) all |= class[text[i]];
+    return all;
+}
+
+/* Where plain text that begins at text[from] ends; bytes of other classes than `odd` are plain. */
+static size_t plain_end(const uint8_t *text, size_t from, size_t n, unsigned odd) {
+    for (size_t i = from; i < n; i++) {
+        uint8_t c = text[i];
+        if (!(class[c] & odd)) continue;
+        if (c == 'w' && text[i - 1] != 'w') continue;
+        if (c == ':' && !(i + 1 < n && text[i + 1] == '/')) continue; /* no address, or not yet */
+        if (c == '!' && i + 1 < n && text[i + 1] != '[') continue;
+        return i;
+    }
+    return n;
+}
+
+/* The beginning of the word that ends at text[n], if it may be that of an address; or n. */
+static size_t address(const uint8_t *text, size_t n) {
+    size_t word = n;
+    while (word && n - word < 8 && text[word - 1] != '(' && text[word - 1] < 0x80 &&
+           !(class[text[word - 1]] & (SPACE | HELD)))
+        word--;
+    return word < n && djs_link_begun(text + word, n - word) ? word : n;
+}
+
+/* ---- spans ---- */
+
+static size_t run(const uint8_t *text, size_t at, size_t n) {
+    size_t i = at;
+    while (i < n && text[i] == text[at]) i++;
+    return i - at;
+}
+
+static djs_span kind_of(uint8_t c, size_t length) {
+    if (c == '`') return length == 1 ? DJS_SPAN_CODE : DJS_SPAN_NONE;
+    if (c != '*') return DJS_SPAN_NONE;
+    return length == 1 ? DJS_SPAN_EMPH : length == 2 ? DJS_SPAN_STRONG : DJS_SPAN_NONE;
+}
+
+/* Does the marker at text[at] open a span, or close the one that is open? Its length, or 0. */
+static size_t mark(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
+    size_t length = run(text, at, n), after = at + length;
+    djs_span kind = kind_of(text[at], length);
+    if (!kind || after == n) return 0;
+    if (leaf->span == kind)
+        return cmark_isalnum(text[at - 1]) && strchr(" .,;?)", text[after]) && text[after] ? length : 0;
+    return leaf->settled && text[at - 1] == ' ' && cmark_isalnum(text[after]) ? length : 0;
+}
+
+static const char *const tags[][2] = {
+    [DJS_SPAN_CODE] = {"<code>", "</code>"},
+    [DJS_SPAN_EMPH] = {"<em>", "</em>"},
+    [DJS_SPAN_STRONG] = {"<strong>", "</strong>"},
+};
+
+/* Plain text and the markers of spans, from leaf->seen on, into the tail; returns where something else comes. */
+static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned odd, djs_buf *tail) {
+    size_t end, length, at = leaf->seen;
+    while ((end = plain_end(text, at, n, odd)) < n && (length = mark(leaf, text, end, n))) {
+        bool opens = !leaf->span;
+        const char *tag = tags[kind_of(text[end], length)][!opens];
+        djs_buf_put(tail, text + leaf->shown, end - leaf->shown);
+        djs_buf_put(tail, tag, strlen(tag));
+        leaf->span = opens ? kind_of(text[end], length) : DJS_SPAN_NONE;
+        leaf->settled = !opens;
+        leaf->plain = leaf->shown = leaf->seen = at = end + length;
+    }
+    return end;
+}
+
+/* ---- more text ---- */
+
+/* How much of text[0..end) can be shown; *seen: what of it need not be looked at again. */
+static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
+    while (end > leaf->shown && (text[end - 1] == ' ' || text[end - 1] == '!')) end--;
+    size_t word = address(text, end);
+    if (word < end && word >= leaf->shown) {
+        for (end = *seen = word; end > leaf->shown && text[end - 1] == ' ';) end--;
+    } else if (*seen == n && text[n - 1] == ':') {
+        --*seen;
+    }
+    return end;
+}
+
+/* Shows what was added if it is plain text; false if it has to be parsed. `all`: the classes of its bytes. */
+static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edits) {
+    enum { PATIENT = 16 };
+    const uint8_t *text = leaf->text.ptr;
+    size_t n = leaf->text.len, end = n, from = page->tail.len;
+    unsigned odd = HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0);
+    bool sure = true;
+    if (all & odd) end = take_spans(leaf, text, n, odd, &page->tail);
+    size_t seen = end;
+    if (leaf->settled && end < n && text[end] == '[' && text[end - 1] != '!' &&
+        !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
+        leaf->wake = djs_wait_for(']', leaf->stop);
+        leaf->patience = end + DJS_HOLD_BRACKET;
+    } else {
+        for (size_t i = end; i < n && sure; i++) sure = class[text[i]] & HELD && i - end < PATIENT;
+        end = sure ? told(leaf, text, end, n, &seen) : leaf->shown;
+    }
+    if (sure) leaf->seen = seen;
+    if (end > leaf->shown) {
+        djs_buf_put(&page->tail, text + leaf->shown, end - leaf->shown);
+        leaf->shown = end;
+    }
+    if (page->tail.len > from) djs_page_grow(page, from, edits);
+    return sure;
+}
+
+unsigned djs_wait_for(char held, uint8_t stop) {
+    unsigned wake = held == ']'   ? CLOSER | ESCAPE
+                    : held == ')' ? AT
+                    : held == '*' ? HELD
+                    : held == '$' ? DOLLAR
+                                  : 0;
+    return wake ? wake | LINE | stop : 0;
+}
+
+bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
+    if (!wait->wake || n > wait->most || classes(line + wait->line, n - wait->line) & wait->wake) {
+        wait->wake = 0;
+        return false;
+    }
+    wait->line = n;
+    return true;
+}
+
+bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *all) {
+    *all = classes(line + leaf->line, n - leaf->line);
+    if (*all & (LINE | leaf->stop)) return false;
+    djs_leaf_add(leaf, line + leaf->line, n - leaf->line);
+    leaf->line = n;
+    return true;
+}
+
+bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits) {
+    bool rest = leaf->seen < leaf->text.len;
+    unsigned all;
+    if (!leaf->on || !leaf->line || !(leaf->quiet || leaf->wake) || !djs_leaf_take(leaf, line, n, &all))
+        return false;
+    if (leaf->text.status) edits->html.status = leaf->text.status;
+    if (!leaf->wake) return extend(leaf, rest ? ~0u : all, page, edits);
+    return leaf->text.len <= leaf->patience && !(all & leaf->wake);
+}
