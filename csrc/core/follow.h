@@ -10,7 +10,8 @@
 
 #include "spine.h"
 
-/* What may end the text of this leaf before its line ends, as djs_leaf.stop; -1 if the line does not end in it. */
+/* What may end the text of this leaf before its line ends, as djs_leaf.stop; -1 if the line does not end in
+ * it. */
 int djs_follow_stops(const cmark_node *tail, const uint8_t *line, size_t n);
 
 /* The page was just turned, and its tail ends in this leaf, the copy of node or NULL when only the unfinished

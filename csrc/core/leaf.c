@@ -63,18 +63,23 @@ static void forget(djs_leaf *leaf, size_t html, size_t firm) {
     leaf->seen -= keep;
     leaf->shown -= keep;
     leaf->plain -= keep;
+    leaf->word = leaf->word > keep ? leaf->word - keep : 0;
+    leaf->base = 0;
     djs_buf_drop(&leaf->text, keep);
 }
 
-/* Plain text that was shown as it is, after a place where nothing is open, is firm up to its last word. */
+/* Plain text that was shown as it is, after a place where nothing is open, is firm up to its last word, or to
+ * where a span begins. */
 static void settle_plain(djs_leaf *leaf, const djs_page *page) {
     const uint8_t *text = leaf->text.ptr;
     size_t word = leaf->shown;
-    if (!leaf->quiet || !leaf->settled) return;
+    if (!leaf->quiet) return;
     while (word > leaf->plain && text[word - 1] != ' ') word--;
-    if (word == leaf->plain || word == leaf->shown) return;
+    bool plain = leaf->settled && word > leaf->plain && word < leaf->shown;
+    if (!plain && !leaf->base) return;
     leaf->missed = leaf->misses.len;
-    forget(leaf, page->tail.len - (leaf->shown - word) - leaf->firm, word);
+    if (plain) forget(leaf, page->tail.len - (leaf->shown - word) - leaf->firm, word);
+    else forget(leaf, leaf->base_html, leaf->base);
 }
 
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
@@ -105,6 +110,8 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
         leaf->quiet = true;
         leaf->settled = in.settled;
         leaf->span = DJS_SPAN_NONE;
+        leaf->base = 0;
+        leaf->word = djs_word(leaf->text.ptr, n);
         leaf->seen = leaf->shown = leaf->plain = in.told;
         if (leaf->text.ptr[in.told - 1] == ':')
             leaf->seen--; /* what follows tells whether it is an address */

@@ -34,17 +34,20 @@ typedef struct {
     djs_buf misses; /* labels that it asked for in vain; the first `missed` bytes are firm */
     size_t missed;
     size_t definitions; /* labels that were defined when it began */
-    size_t parsed; /* of text: known when it was parsed last */
+    size_t parsed;      /* of text: known when it was parsed last */
     size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
     size_t known;  /* of text: what was known when it was shown last */
     bool quiet;    /* plain text that follows shows as it is, at the end of the tail */
     bool settled;  /* and nothing is open there */
     djs_span span; /* or only this, and it is known to be one */
-    size_t plain;  /* of text: where what was shown since it was quiet begins */
-    size_t shown;  /* of text: what the page shows, trailing spaces not among it */
-    size_t seen;   /* of text: known to be plain */
-    unsigned wake; /* something is held back that only bytes of these classes can show; or 0 */
-    size_t patience; /* or a text that is longer than this */
+    size_t base;   /* of text: where the last one began, with nothing open before it; or 0 */
+    size_t base_html; /* in djs_page.tail: the same place, from leaf->firm on */
+    size_t word;      /* of text: where the last word begins, as far as addresses go */
+    size_t plain;     /* of text: where what was shown since it was quiet begins */
+    size_t shown;     /* of text: what the page shows, trailing spaces not among it */
+    size_t seen;      /* of text: known to be plain */
+    unsigned wake;    /* something is held back that only bytes of these classes can show; or 0 */
+    size_t patience;  /* or a text that is longer than this */
 } djs_leaf;
 
 /* More of the content. */
@@ -56,6 +59,9 @@ typedef struct {
     size_t line;   /* how much of it was seen */
     size_t most;   /* and how long it may get */
 } djs_wait;
+
+/* Where the last word of the text begins. */
+size_t djs_word(const uint8_t *text, size_t n);
 
 /* held: as djs_inlines says. stop: as djs_leaf says. */
 unsigned djs_wait_for(char held, uint8_t stop);

@@ -238,7 +238,8 @@ static djs_status fill(djs_markdown *md) {
     return status;
 }
 
-/* Most frames bring only more of a line that is known to be text, or lines of code: no parser has to see them. */
+/* Most frames bring only more of a line that is known to be text, or lines of code: no parser has to see
+ * them. */
 static bool show_more(djs_markdown *md) {
     if (md->skip_newline) return false;
     while (!djs_tail_more(&md->spine, md->text.ptr, md->text.len)) {

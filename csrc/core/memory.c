@@ -44,7 +44,8 @@ struct djs_chunk {
 
 static _Thread_local djs_memory *current;
 
-/* A chunk that nobody uses now: one for the process, so that few frames ask for memory and no stream keeps any. */
+/* A chunk that nobody uses now: one for the process, so that few frames ask for memory and no stream keeps
+ * any. */
 static _Atomic(djs_chunk *) spare;
 
 jmp_buf *djs_memory_enter(djs_memory *m) {

@@ -201,8 +201,11 @@ void djs_page_amend(djs_page *page, size_t at, const uint8_t *html, size_t n, dj
 }
 
 void djs_page_grow(djs_page *page, size_t from, djs_edits *edits) {
+    const uint8_t *html = page->tail.ptr;
+    size_t n = page->tail.len;
     if (page->tail.status) edits->html.status = page->tail.status;
-    else page->end = grow(page->tail.ptr, from, page->tail.len, page->end, edits);
+    else if (memchr(html + from, '<', n - from)) page->end = grow(html, from, n, page->end, edits);
+    else grown(html, from, n, page->end, NULL, 0, edits);
 }
 
 void djs_page_settle(djs_page *page, size_t n) {

@@ -23,39 +23,39 @@
 #include <cmark_ctype.h>
 
 enum {
-    HELD = 1,     /* held back at the end of a text, and else not plain */
-    OTHER = 2,    /* not plain: it may mean something */
-    LINE = 4,     /* ends the line */
-    AT = 8,       /* a link's destination cannot go on, or not simply */
-    CLOSER = 16,  /* a link's text or label may end */
-    SPACE = 128,  /* parts words, as "(" and what is held do */
-    ESCAPE = 512, /* it, and a "[", may make a label none */
-    WWW = 256,    /* a second one may begin an address */
-    DOLLAR = 1024 /* mathematics, if that is asked for */
+    HELD = 1,      /* held back at the end of a text, and else not plain */
+    OTHER = 2,     /* not plain: it may mean something */
+    LINE = 4,      /* ends the line */
+    AT = 8,        /* a link's destination cannot go on, or not simply */
+    CLOSER = 16,   /* a link's text or label may end */
+    ESCAPE = 512,  /* it, and a "[", may make a label none */
+    WWW = 256,     /* a second one may begin an address */
+    DOLLAR = 1024, /* mathematics, if that is asked for */
+    BREAK = 2048   /* a word, as far as addresses go, may begin after it */
 };
 
 /* What is not named here is plain: it means nothing but itself, whatever is open before it. */
 static const uint16_t class[256] = {
-    ['\n'] = OTHER | LINE | AT | SPACE,
+    ['\n'] = OTHER | LINE | AT | BREAK,
     ['\r'] = OTHER | LINE | AT,
-    ['\t'] = OTHER | AT | SPACE,
+    ['\t'] = OTHER | AT | BREAK,
     ['\v'] = OTHER | AT,
     ['\f'] = OTHER | AT,
-    [' '] = AT | SPACE,
+    [' '] = AT | BREAK,
     ['"'] = AT,
     ['\''] = AT,
-    ['('] = AT,
+    ['('] = AT | BREAK,
     [')'] = AT,
     ['<'] = OTHER | AT,
     ['>'] = OTHER | AT,
     ['\\'] = OTHER | AT | ESCAPE | DJS_STOP_CELL,
     ['|'] = DJS_STOP_CELL,
     ['#'] = DJS_STOP_HEADING,
-    ['!'] = HELD,
-    ['*'] = HELD,
-    ['_'] = HELD,
-    ['`'] = HELD,
-    ['~'] = HELD,
+    ['!'] = HELD | BREAK,
+    ['*'] = HELD | BREAK,
+    ['_'] = HELD | BREAK,
+    ['`'] = HELD | BREAK,
+    ['~'] = HELD | BREAK,
     ['&'] = OTHER,
     [':'] = OTHER,
     ['@'] = OTHER,
@@ -63,6 +63,7 @@ static const uint16_t class[256] = {
     [']'] = OTHER | CLOSER,
     ['w'] = WWW,
     ['$'] = DOLLAR,
+    [0x80 ... 0xFF] = BREAK,
 };
 
 static unsigned classes(const uint8_t *text, size_t n) {
@@ -84,13 +85,9 @@ static size_t plain_end(const uint8_t *text, size_t from, size_t n, unsigned odd
     return n;
 }
 
-/* The beginning of the word that ends at text[n], if it may be that of an address; or n. */
-static size_t address(const uint8_t *text, size_t n) {
-    size_t word = n;
-    while (word && n - word < 8 && text[word - 1] != '(' && text[word - 1] < 0x80 &&
-           !(class[text[word - 1]] & (SPACE | HELD)))
-        word--;
-    return word < n && djs_link_begun(text + word, n - word) ? word : n;
+size_t djs_word(const uint8_t *text, size_t n) {
+    while (n && !(class[text[n - 1]] & BREAK)) n--;
+    return n;
 }
 
 /* ---- spans ---- */
@@ -123,7 +120,8 @@ static const char *const tags[][2] = {
     [DJS_SPAN_STRONG] = {"<strong>", "</strong>"},
 };
 
-/* Plain text and the markers of spans, from leaf->seen on, into the tail; returns where something else comes. */
+/* Plain text and the markers of spans, from leaf->seen on, into the tail; returns where something else comes.
+ */
 static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned odd, djs_buf *tail) {
     size_t end, length, at = leaf->seen;
     while ((end = plain_end(text, at, n, odd)) < n && (length = mark(leaf, text, end, n))) {
@@ -131,6 +129,7 @@ static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned
         const char *tag = tags[kind_of(text[end], length)][!opens];
         djs_buf_put(tail, text + leaf->shown, end - leaf->shown);
         djs_buf_put(tail, tag, strlen(tag));
+        if (opens) leaf->base = end, leaf->base_html = tail->len - strlen(tag) - leaf->firm;
         leaf->span = opens ? kind_of(text[end], length) : DJS_SPAN_NONE;
         leaf->settled = !opens;
         leaf->plain = leaf->shown = leaf->seen = at = end + length;
@@ -143,8 +142,8 @@ static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned
 /* How much of text[0..end) can be shown; *seen: what of it need not be looked at again. */
 static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
     while (end > leaf->shown && (text[end - 1] == ' ' || text[end - 1] == '!')) end--;
-    size_t word = address(text, end);
-    if (word < end && word >= leaf->shown) {
+    size_t word = end == n ? leaf->word : djs_word(text, end);
+    if (word < end && word >= leaf->shown && djs_link_begun(text + word, end - word)) {
         for (end = *seen = word; end > leaf->shown && text[end - 1] == ' ';) end--;
     } else if (*seen == n && text[n - 1] == ':') {
         --*seen;
@@ -196,9 +195,17 @@ bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
     return true;
 }
 
-bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *all) {
-    *all = classes(line + leaf->line, n - leaf->line);
-    if (*all & (LINE | leaf->stop)) return false;
+bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *classes) {
+    size_t word = leaf->word, known = leaf->text.len - leaf->line;
+    unsigned all = 0;
+    for (size_t i = leaf->line; i < n; i++) {
+        unsigned c = class[line[i]];
+        if (c & BREAK) word = known + i + 1;
+        all |= c;
+    }
+    *classes = all;
+    if (all & (LINE | leaf->stop)) return false;
+    leaf->word = word;
     djs_leaf_add(leaf, line + leaf->line, n - leaf->line);
     leaf->line = n;
     return true;

@@ -264,7 +264,8 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
         djs_follow_show(s);
         return;
     }
-    if (known && !s->strict) { /* the line has ended the paragraph: it settles, and is not shown again each time */
+    if (known &&
+        !s->strict) { /* the line has ended the paragraph: it settles, and is not shown again each time */
         s->live->current = djs_cmark_close(s->live, s->live->current);
         djs_spine_settle(s);
     }

@@ -94,7 +94,9 @@ static const char *wrong(uint64_t number, djs_buf *text, djs_buf *valid) {
     make_document(text, number);
     without_nul(text, valid);
     djs_markdown_options options = {
-        .mode = number % 5 == 1 ? DJS_RAW : number % 5 == 2 ? DJS_HOLD : DJS_COMPLETE,
+        .mode = number % 5 == 1   ? DJS_RAW
+                : number % 5 == 2 ? DJS_HOLD
+                                  : DJS_COMPLETE,
         .fill = number % 7 == 0,
         .max_bytes = 1 << 20,
         .render = {.images = number % 3 ? DJS_IMAGES_LINK : DJS_IMAGES_SHOW, .dir_auto = number % 2}};
