@@ -292,9 +292,12 @@ static bool is_badge(const djs_inlines *in, const cmark_node *text, bufsize_t po
 static bool end_bracket(djs_inlines *in, cmark_parser *parser, subject *subj) {
     bracket *open = open_bracket(subj, in);
     if (!open) return false;
-    if (open == subj->last_bracket && is_badge(in, open->inl_text, open->position))
+    if (open == subj->last_bracket && is_badge(in, open->inl_text, open->position)) {
         assume_link(parser, subj, open->inl_text, open->position);
-    else cut_from(subj, open->inl_text, open->position);
+        in->held = '?';
+    } else {
+        cut_from(subj, open->inl_text, open->position);
+    }
     return true;
 }
 
