@@ -29,6 +29,7 @@ djs_render djs_spine_renderer(djs_spine *s, cmark_parser *parser, cmark_map *map
                         .parser = parser,
                         .map = map,
                         .mark = s->mark,
+                        .position = s->position,
                         .nesting = s->nesting,
                         .raw = s->raw};
 }
@@ -209,6 +210,7 @@ static void settle_block(djs_spine *s, djs_level *level, cmark_node *node) {
         djs_render_block(&r, node);
     }
     s->mark = r.mark;
+    s->position = r.position;
     take(s, level, node);
 }
 
@@ -332,8 +334,10 @@ void djs_spine_feed(cmark_parser *parser, const uint8_t *line, size_t n) {
         if (line[i] == '>' && ++quotes > DJS_MAX_NESTING) break;
     if (quotes <= DJS_MAX_NESTING) {
         djs_cmark_line(parser, line, n);
+        djs_cmark_cap_padding((djs_refmap *)parser->refmap, parser->current);
         return;
     }
+    djs_cmark_capped((djs_refmap *)parser->refmap);
     uint8_t *tamed = djs_scratch.calloc(1, n + 1);
     memcpy(tamed, line, i);
     tamed[i] = '\\';
