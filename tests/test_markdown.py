@@ -85,6 +85,14 @@ def test_settled_stays() -> None:
     assert all(new is old for old, new in zip(seen, page.root.elements(), strict=True))
 
 
+def test_raw_html_in_a_list_keeps_its_paragraph() -> None:
+    """A list that only seems to turn loose is not shown so: taking it back would take the <p> of raw HTML."""
+    for text in ("- <v>\n\n  [b]:>", "1. |\n   <div>\n\n   [\n", "- <v>\n\n-1"):
+        for mode in ("complete", "raw"):
+            for size in (1, 2, 3):
+                assert streamed(text, lambda size=size: size, mode=mode) == one_shot(text)
+
+
 def test_late_definition_touches_its_leaf_only() -> None:
     stream = MarkdownStream()
     stream.feed("[a]\n\n[b]\n\n- [a]\n\nmore\n\n")

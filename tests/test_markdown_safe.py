@@ -5,6 +5,7 @@ import re
 import html5lib
 import pytest
 from dom import Dom
+from streaming import one_shot
 
 from djust_stream import MarkdownStream, render_markdown
 
@@ -58,6 +59,9 @@ ATTACKS = [
     "<a href='x' style='position:fixed'>x</a>",
     "{% load x %}{{ y }} ${z} `${z}`",
     "[" * 60 + "a" + "](javascript:x)" * 60,
+    "[a](java",
+    "[![a](data:x",
+    "[a][b](javascript:x [c](<javascript:",
 ]
 
 
@@ -89,8 +93,10 @@ def check(html: str) -> None:
 
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("images", ["link", "show"])
-def test_no_prefix_and_no_frame_is_unsafe(attack: str, images: str) -> None:
-    stream, page = MarkdownStream(images=images), Dom()
+@pytest.mark.parametrize("mode", ["complete", "raw", "hold"])
+def test_no_prefix_and_no_frame_is_unsafe(attack: str, images: str, mode: str) -> None:
+    """Neither a style attribute nor a handler is among the attributes, so that a strict CSP passes."""
+    stream, page = MarkdownStream(images=images, mode=mode), Dom()
     for end in range(1, len(attack) + 1):
         check(render_markdown(attack[:end], partial=True, images=images))
         stream.feed(attack[end - 1])
@@ -112,3 +118,18 @@ def test_utf8_is_mended_in_text_and_urls() -> None:
     assert render_markdown("&#65534;&#xFFFF;", dir_auto=False) == "<p>\ufffe\uffff</p>"
     assert render_markdown("``` &#65534;\n") == '<pre><code class="language-\ufffe"></code></pre>'
     assert '"/%EF%BF%BE"' in render_markdown("[a](/&#65534;)")
+
+
+def test_no_frame_holds_bytes_that_are_no_utf8() -> None:
+    """The edits are str, which the extension decodes strictly: a byte that is wrong would raise."""
+    text = "# é&#65534;\n\n[漢](/\ufffe&#xFFFF;) `字😀` **ß** ![\uffff](é)\n\n| 漢 |\n|-|\n| &#65535;\\| |\n"
+    data = text.encode() + b"\xff\xfe\xc3 \xe2\x82 \xf0\x9f\x98"
+    for size in (1, 2, 3, 5):
+        for mode in ("complete", "raw", "hold"):
+            stream, page = MarkdownStream(mode=mode), Dom()
+            for at in range(0, len(data), size):
+                stream.feed(data[at : at + size])
+                page.apply(stream.edits())
+                page.html().encode()
+            page.apply(stream.finish())
+            assert page.html() == one_shot(data)

@@ -108,10 +108,26 @@ def test_streamed_is_one_shot(name: str, markdown: str) -> None:
     expected = one_shot(markdown)
     for size in (1, 4, 7, 1 << 30):
         assert streamed(markdown, lambda size=size: size) == expected, f"pieces of {size}"
-    for seed in range(5):
+    for seed in range(50):
         assert streamed(markdown, sizes(seed)) == expected, f"random pieces, seed {seed}"
-    for options in ({"mode": "raw"}, {"fill": True}):
+    for options in ({"mode": "raw"}, {"mode": "hold"}, {"fill": True}):
         assert streamed(markdown, sizes(9), **options) == expected, options
+
+
+def test_other_ends_of_lines_and_odd_bytes_at_any_cut() -> None:
+    """CR LF cut in two, a lone CR, NUL, a byte order mark, and bytes that are no UTF-8 in the middle of it all."""
+    for name, markdown in ALL:
+        for odd in (
+            markdown.replace("\n", "\r\n").encode(),
+            markdown.replace("\n", "\r").encode(),
+            b"\xef\xbb\xbf" + markdown.encode(),
+            markdown.replace(" ", "\0", 1).encode() + b"\xe2\x82",
+            b"\xf0\x9f" + markdown.encode().replace(b"a", b"\xff\xc3", 1),
+        ):
+            expected = one_shot(odd)
+            for size in (1, 4, 7):
+                assert streamed(odd, lambda size=size: size) == expected, (name, odd, size)
+            assert streamed(odd, sizes(len(odd))) == expected, (name, odd)
 
 
 @pytest.mark.parametrize(("name", "markdown", "html"), OURS, ids=[name for name, *_ in OURS])

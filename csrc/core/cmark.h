@@ -21,6 +21,8 @@
 #include <strikethrough.h>
 #include "buf.h"
 
+typedef struct djs_refmap djs_refmap;
+
 /* Before anything else, from any thread, again or not: registers the
  * extensions and sets the tables of special characters, which are then only
  * read. Setting them for good is what lets threads parse side by side. */
@@ -61,6 +63,7 @@ typedef struct {
     size_t from;      /* parse from here; what stands before only tells how delimiters flank */
     bool unfinished;  /* the rest of the leaf is still to come: what is open is closed as if its end
                          stood here, what cannot be told yet is left out (complete.h) */
+    size_t before;    /* bytes of the leaf that stand before text */
     bool link_images; /* an image is shown as a link */
     /* Answers, asked for by unfinished: */
     size_t told;      /* how much of text can be shown */
@@ -86,18 +89,42 @@ bool djs_cmark_may_define(cmark_mem *mem, const uint8_t *text, size_t n, char *h
 /* Gives copy what a table or row node keeps outside the node. */
 void djs_cmark_clone_table(cmark_mem *mem, cmark_node *copy, const cmark_node *node);
 
+/* The row that a line was: takes the cells away that it was filled up with, if there are too many by now. */
+void djs_cmark_cap_padding(djs_refmap *map, cmark_node *row);
+
 /* 'l', 'c', 'r' or 0. */
 uint8_t djs_cmark_alignment(const cmark_node *cell);
 
 /* ---- reference definitions ---- */
 
-typedef struct djs_refmap djs_refmap;
 struct djs_refmap {
-    cmark_map base;    /* sorted: an open hash table of base.size entries */
-    size_t cap;        /* of that table: 0 or a power of two */
-    djs_refmap *below; /* asked first: the definitions that are certain */
-    djs_buf *misses;   /* uint64_t: labels that were looked up and not found */
-    djs_buf *fresh;    /* uint64_t: labels that were defined */
+    cmark_map base;      /* sorted: an open hash table of base.size entries */
+    size_t cap;          /* of that table: 0 or a power of two */
+    djs_refmap *below;   /* asked first: the definitions that are certain */
+    djs_buf *misses;     /* uint64_t: labels that were looked up and not found */
+    djs_buf *fresh;      /* uint64_t: labels that were defined */
+    size_t bytes;        /* of labels, addresses and titles */
+    size_t padding;      /* cells that tables were filled up with, kept here as each parser has a map */
+    const uint8_t *text; /* the leaf that is parsed, and how much text of leaves there is before it */
+    size_t position;
+    bool capped; /* one of the limits below was met */
 };
+
+/* What would let a short text grow without limit. Past a limit the rest is text: a definition defines
+ * nothing, a use of a long one is no link, a row of more columns is a paragraph, a short row stays short.
+ * All are told from what comes before in the text alone, so that any cut and the one-shot agree. */
+enum {
+    DJS_MAX_DEFINITIONS = 20000,
+    DJS_MAX_DEFINITION_BYTES = 2 << 20,
+    DJS_MAX_COLUMNS = 255,
+    DJS_MAX_PADDING = 1 << 16,       /* cells, in all tables of a text */
+    DJS_FREE_REFERENCE = 128,        /* bytes of address and title that may be used anywhere */
+    DJS_MAX_REFERENCE_USE = 64 << 20 /* else: those bytes times the bytes of text before the use */
+};
+
+/* Notes that a limit was met. */
+static inline void djs_cmark_capped(djs_refmap *map) {
+    for (; map; map = map->below) map->capped = true;
+}
 
 #endif

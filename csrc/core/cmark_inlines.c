@@ -292,9 +292,12 @@ static bool is_badge(const djs_inlines *in, const cmark_node *text, bufsize_t po
 static bool end_bracket(djs_inlines *in, cmark_parser *parser, subject *subj) {
     bracket *open = open_bracket(subj, in);
     if (!open) return false;
-    if (open == subj->last_bracket && is_badge(in, open->inl_text, open->position))
+    if (open == subj->last_bracket && is_badge(in, open->inl_text, open->position)) {
         assume_link(parser, subj, open->inl_text, open->position);
-    else cut_from(subj, open->inl_text, open->position);
+        in->held = '?';
+    } else {
+        cut_from(subj, open->inl_text, open->position);
+    }
     return true;
 }
 
@@ -440,6 +443,8 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         in->settled = !cut && !w.never && !subj.last_bracket && all_paired(&subj);
         cut |= !process_unfinished(in, parser, &subj, parent);
         in->open_end = !cut && ends_open(parent, code);
+        if (in->held && (w.never || (in->told < in->n && memchr(in->text + in->told, ']', in->n - in->told))))
+            in->held = '?'; /* what was waited for may have come, or something else end it */
     } else {
         process_emphasis(parser, &subj, 0);
     }

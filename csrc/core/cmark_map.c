@@ -73,6 +73,24 @@ static void insert(djs_refmap *map, cmark_map_entry *entry) {
     map->base.sorted[i] = entry;
 }
 
+/* A long address that is used again and again would make much of little. */
+static bool is_usable(djs_refmap *map, const cmark_reference *reference, const uint8_t *use) {
+    uint64_t size = (uint64_t)reference->url.len + (uint64_t)reference->title.len;
+    if (size <= DJS_FREE_REFERENCE || !map->text) return true;
+    if (size * (map->position + (size_t)(use - map->text)) <= DJS_MAX_REFERENCE_USE) return true;
+    djs_cmark_capped(map);
+    return false;
+}
+
+/* Is there room for one more definition, over all that lie below? */
+static bool has_room(djs_refmap *map, size_t bytes) {
+    size_t count = 1;
+    for (djs_refmap *m = map; m; m = m->below) count += m->base.size, bytes += m->bytes;
+    if (count <= DJS_MAX_DEFINITIONS && bytes <= DJS_MAX_DEFINITION_BYTES) return true;
+    djs_cmark_capped(map);
+    return false;
+}
+
 cmark_map_entry *cmark_map_lookup(cmark_map *map, cmark_chunk *label) {
     if (!map || label->len < 1 || label->len > MAX_LINK_LABEL_LENGTH) return NULL;
     unsigned char *normal = normalize_map_label(map->mem, label);
@@ -81,7 +99,7 @@ cmark_map_entry *cmark_map_lookup(cmark_map *map, cmark_chunk *label) {
     cmark_map_entry *entry = find(of(map), normal, h);
     if (!entry) note(of(map)->misses, h);
     map->mem->free(normal);
-    return entry;
+    return entry && is_usable(of(map), (const cmark_reference *)entry, label->data) ? entry : NULL;
 }
 
 static void free_reference(cmark_map *map, cmark_map_entry *entry) {
@@ -99,7 +117,8 @@ void cmark_reference_create(cmark_map *base, cmark_chunk *label, cmark_chunk *ur
     unsigned char *normal = normalize_map_label(base->mem, label);
     if (!normal) return;
     uint64_t h = hash(normal);
-    if (find(map, normal, h)) { /* the first one wins */
+    size_t bytes = strlen((const char *)normal) + (size_t)url->len + (size_t)title->len;
+    if (find(map, normal, h) || !has_room(map, bytes)) { /* the first one wins */
         base->mem->free(normal);
         return;
     }
@@ -110,6 +129,7 @@ void cmark_reference_create(cmark_map *base, cmark_chunk *label, cmark_chunk *ur
     reference->entry.next = base->refs;
     base->refs = &reference->entry;
     base->size++;
+    map->bytes += bytes;
     if (base->size * 2 > map->cap) {
         map->cap = map->cap ? map->cap * 2 : 16;
         base->mem->free(base->sorted);

@@ -1,8 +1,10 @@
 /* cmark-gfm's table extension, with what its nodes keep to themselves in reach.
  *
  * SPDX-License-Identifier: MIT */
-#include <table.c>
 #include "cmark.h"
+#undef UINT16_MAX /* the most columns that table.c takes, and a limit of nothing else in it */
+#define UINT16_MAX DJS_MAX_COLUMNS
+#include <table.c>
 
 void djs_cmark_clone_table(cmark_mem *mem, cmark_node *copy, const cmark_node *node) {
     if (node->type == CMARK_NODE_TABLE) {
@@ -15,6 +17,17 @@ void djs_cmark_clone_table(cmark_mem *mem, cmark_node *copy, const cmark_node *n
         *row = *(const node_table_row *)node->as.opaque;
         copy->as.opaque = row;
     }
+}
+
+void djs_cmark_cap_padding(djs_refmap *map, cmark_node *row) {
+    size_t padding = 0;
+    if (row->type != CMARK_NODE_TABLE_ROW) return;
+    for (const cmark_node *cell = row->last_child; cell && !cell->start_column; cell = cell->prev) padding++;
+    map->padding += padding;
+    if (!padding || map->padding + (map->below ? map->below->padding : 0) <= DJS_MAX_PADDING) return;
+    map->padding -= padding;
+    while (padding--) cmark_node_free(row->last_child);
+    djs_cmark_capped(map);
 }
 
 uint8_t djs_cmark_alignment(const cmark_node *cell) { return get_cell_alignment((cmark_node *)cell); }

@@ -201,11 +201,11 @@ static size_t hold(const uint8_t *text, size_t n) {
     if (at < n && !escaped(text, at) && tag_open(text + at, n - at)) return n - at;
     for (at = n; at > limit && !(kind[text[at - 1]] & (SPACE | OPENS)); at--) {}
     if (at == n) return 0;
-    if (at > 1 && text[at - 1] == '(' && text[at - 2] == ']') return 0; /* a link has said it is one */
-    if (djs_link_begun(text + at, n - at)) return n - at;
     size_t word = n; /* "见https" */
     while (word > at && text[word - 1] < 0x80) word--;
     if (word > at && word < n && djs_link_begun(text + word, n - word)) return n - word;
+    if (at > 1 && text[at - 1] == '(' && text[at - 2] == ']') return 0; /* a link has said it is one */
+    if (djs_link_begun(text + at, n - at)) return n - at;
     bool link = begins(text + at, n - at, "http") || begins(text + at, n - at, "www.");
     if (link) return kind[c] & ENDS_LINK ? 1 : 0;
     /* An address becomes a link when its domain has a dot: what follows the "@" waits for the word's end. */

@@ -144,10 +144,14 @@ bool djs_follow_settle(djs_spine *s, djs_render *r, cmark_node *node) {
     djs_follow_add(s, node->content.ptr + leaf->taken, size - leaf->taken);
     djs_buf_put(&s->misses, leaf->misses.ptr, leaf->missed);
     djs_spine_check(&s->misses);
-    djs_inlines in = {.text = leaf->text.ptr, .n = leaf->text.len, .from = leaf->context};
+    djs_inlines in = {.text = leaf->text.ptr,
+                      .n = leaf->text.len,
+                      .from = leaf->context,
+                      .before = leaf->taken - leaf->text.len};
     djs_render_split(r, &in);
     djs_render_close(r, node, false);
     if (r->on_leaf) r->on_leaf(r, node);
+    r->position += size;
     leaf->on = false;
     return true;
 }

@@ -10,6 +10,7 @@
 typedef struct {
     size_t text, n;     /* in djs_late.texts */
     size_t path, steps; /* in djs_late.paths */
+    size_t position;    /* as djs_render.position */
     bool due;           /* one of its labels was defined */
 } djs_late_leaf;
 

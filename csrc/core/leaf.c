@@ -92,6 +92,7 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     if (n > PATIENCE && n >= leaf->parsed && n - leaf->parsed < leaf->parsed / GROWTH) return;
     leaf->parsed = n;
     djs_inlines in = {.text = leaf->text.ptr, .n = n, .from = leaf->context, .unfinished = true};
+    in.before = leaf->taken - leaf->text.len;
     djs_buf_cut(&leaf->misses, leaf->missed);
     djs_buf_clear(r->out);
     r->mark = 0;

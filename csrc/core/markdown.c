@@ -53,6 +53,7 @@ static void note_leaf(djs_render *r, cmark_node *leaf) {
             status =
                 djs_late_add(&md->late, leaf->content.ptr, (size_t)leaf->content.size, path, steps, misses);
         if (status) r->out->status = status;
+        else ((djs_late_leaf *)(void *)(md->late.leaves.ptr + md->late.leaves.len))[-1].position = r->position;
     }
     djs_buf_clear(misses);
 }
@@ -192,6 +193,7 @@ static void patch_late(djs_markdown *md) {
         parser.mem = &djs_scratch;
         djs_render r = djs_spine_renderer(s, &parser, s->live->refmap);
         r.out = &md->edits.html;
+        r.position = leaf->position;
         cmark_node *node = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, &djs_scratch);
         cmark_strbuf_put(&node->content, md->late.texts.ptr + leaf->text, (bufsize_t)leaf->n);
         djs_render_inlines(&r, node);
@@ -255,6 +257,10 @@ static bool show_more(djs_markdown *md) {
     return true;
 }
 
+static void note_capped(const djs_markdown_options *options, const cmark_map *map) {
+    if (options->capped && ((const djs_refmap *)map)->capped) *options->capped = true;
+}
+
 static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     *edits = &md->edits;
     djs_edits_clear(&md->edits);
@@ -288,6 +294,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     } else {
         djs_tail_show(&md->spine, md->text.ptr, md->text.len, lines);
     }
+    note_capped(&md->options, md->spine.live->refmap);
     djs_scratch_free(&md->memory);
     djs_memory_leave();
     djs_status status = djs_edits_status(&md->edits);
@@ -346,6 +353,7 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
     if (partial && hold) djs_hold_prune(open, options->fill);
     for (cmark_node *child = root->first_child; child; child = child->next) djs_render_block(&r, child);
     *unsure = uncertain.base.size > 0;
+    note_capped(options, parser->refmap);
     djs_memory_free(&memory);
     djs_memory_leave();
     djs_buf_free(&clean_text);

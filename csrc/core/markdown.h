@@ -28,6 +28,7 @@ typedef struct {
     djs_mode mode;
     bool fill;        /* only grow and fill: for clients that know no other edit. Keeps the source. */
     size_t max_bytes; /* of source; more is DJS_ETOOBIG */
+    bool *capped;     /* becomes true when a limit of cmark.h was met; or NULL */
 } djs_markdown_options;
 
 typedef struct djs_markdown djs_markdown;

@@ -240,6 +240,8 @@ static size_t inlines(djs_render *r, djs_inlines *in, cmark_map *map) {
     /* The inline nodes hang on leaves of their own, in scratch memory: the live one stays as it is. */
     cmark_node *firm = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem), *rest = firm;
     in->link_images = r->options->images == DJS_IMAGES_LINK;
+    ((djs_refmap *)map)->text = in->text;
+    ((djs_refmap *)map)->position = r->position + in->before;
     djs_cmark_inlines(r->parser, firm, in, map);
     if (in->last) {
         rest = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem);
@@ -274,6 +276,7 @@ void djs_render_inlines(djs_render *r, cmark_node *node) {
         r->tail_firm = split;
     }
     if (r->on_leaf) r->on_leaf(r, node);
+    r->position += (size_t)node->content.size;
 }
 
 /* ---- blocks ---- */

@@ -39,6 +39,7 @@ struct djs_render {
     djs_inlines tail_inlines;       /* how it was parsed */
     size_t tail_firm;               /* where what is not firm in it began */
     size_t mark;                    /* where the last thing that was not a closing tag ended */
+    size_t position;                /* bytes of text in the leaves before */
     unsigned nesting;               /* containers around what is rendered now */
     unsigned inlines;               /* inline elements around it */
     bool raw;                       /* the tail is shown as if its text ended here */

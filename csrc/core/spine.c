@@ -29,6 +29,7 @@ djs_render djs_spine_renderer(djs_spine *s, cmark_parser *parser, cmark_map *map
                         .parser = parser,
                         .map = map,
                         .mark = s->mark,
+                        .position = s->position,
                         .nesting = s->nesting,
                         .raw = s->raw};
 }
@@ -176,9 +177,19 @@ static void prune(cmark_node *node) {
     }
 }
 
+/* Notes raw HTML in an item, of which the page shows at least the beginning. */
+static void note_raw(djs_spine *s, const djs_level *level, const cmark_node *child) {
+    bool raw = level->node->type == CMARK_NODE_ITEM && child->type == CMARK_NODE_HTML_BLOCK;
+    if (raw) djs_levels(s)[level - djs_levels(s) - 1].raw = true;
+}
+
 /* child is on the page: the sibling before it is not needed any more. */
-static void take(djs_level *level, cmark_node *child) {
+static void take(djs_spine *s, djs_level *level, cmark_node *child) {
     cmark_node *before = level->settled;
+    note_raw(s, level, child);
+    if (djs_is_list(level->node))
+        for (const cmark_node *block = child->first_child; block; block = block->next)
+            level->raw |= block->type == CMARK_NODE_HTML_BLOCK;
     level->settled = child;
     level->children++;
     prune(child);
@@ -199,7 +210,8 @@ static void settle_block(djs_spine *s, djs_level *level, cmark_node *node) {
         djs_render_block(&r, node);
     }
     s->mark = r.mark;
-    take(level, node);
+    s->position = r.position;
+    take(s, level, node);
 }
 
 static void open_level(djs_spine *s, cmark_node *node) {
@@ -231,7 +243,7 @@ static void close_level(djs_spine *s) {
     s->depth -= (s->html.len > before) + closed.body;
     s->nesting = r.nesting;
     djs_buf_cut(&s->levels, s->levels.len - sizeof closed);
-    take(djs_level_top(s), closed.node);
+    take(s, djs_level_top(s), closed.node);
 }
 
 /* The start tag of an open code block: as cmark will render it when it knows all. */
@@ -267,6 +279,7 @@ static void settle_lines(djs_spine *s, cmark_node *node) {
     }
     if (s->growing != node) {
         s->growing = node;
+        note_raw(s, djs_level_top(s), node);
         if (node->type == CMARK_NODE_CODE_BLOCK) open_code(&r, node, info);
         else djs_render_open(&r, node);
         s->depth += node->type == CMARK_NODE_CODE_BLOCK ? 2 : 1;
@@ -288,7 +301,7 @@ static void close_growing(djs_spine *s) {
     djs_render_close(&r, node, false);
     s->depth -= node->type == CMARK_NODE_CODE_BLOCK ? 2 : 1;
     s->growing = NULL;
-    take(djs_level_top(s), node);
+    take(s, djs_level_top(s), node);
 }
 
 void djs_spine_settle(djs_spine *s) {
@@ -321,8 +334,10 @@ void djs_spine_feed(cmark_parser *parser, const uint8_t *line, size_t n) {
         if (line[i] == '>' && ++quotes > DJS_MAX_NESTING) break;
     if (quotes <= DJS_MAX_NESTING) {
         djs_cmark_line(parser, line, n);
+        djs_cmark_cap_padding((djs_refmap *)parser->refmap, parser->current);
         return;
     }
+    djs_cmark_capped((djs_refmap *)parser->refmap);
     uint8_t *tamed = djs_scratch.calloc(1, n + 1);
     memcpy(tamed, line, i);
     tamed[i] = '\\';

@@ -23,6 +23,7 @@ typedef struct {
     bool tight;          /* list: as the page shows it */
     bool loose;          /* list: known not to be tight */
     bool task, checked;  /* item: as the page shows it */
+    bool raw;            /* list: raw HTML stands right in an item. Its <p> is none to take away */
 } djs_level;
 
 /* Called for what settles, in order. */
@@ -32,6 +33,7 @@ struct djs_spine {
     cmark_parser *live;
     djs_buf levels;      /* djs_level */
     uint32_t depth;      /* elements open after what is settled */
+    size_t position;     /* bytes of text in the leaves that have settled */
     unsigned nesting;    /* containers, with or without tags */
     cmark_node *growing; /* code or HTML block whose start tag is on the page */
     size_t raw_line;     /* bytes of the unfinished line that the growing block shows; 0: not told yet */

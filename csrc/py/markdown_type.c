@@ -10,6 +10,7 @@ typedef struct {
     PyObject_HEAD
     djs_markdown *md;
     djs_mutex lock;
+    bool capped, warned;
 } MarkdownStreamObject;
 
 static const char too_big[] =
@@ -54,12 +55,34 @@ static int parse_options(PyObject *args, PyObject *kwargs, const char *format, c
     return 1;
 }
 
+/* Says once that a text met a limit. -1 with an exception set. */
+static int warn_capped(void) {
+    static const char why[] =
+        "Markdown past a limit is shown as text: too many or too long reference definitions, "
+        "too many columns or missing cells in tables, or quotes nested too deeply";
+    PyObject *logging = PyImport_ImportModule("logging"), *logger = NULL, *done = NULL;
+    if (logging) logger = PyObject_CallMethod(logging, "getLogger", "s", "djust_stream");
+    if (logger) done = PyObject_CallMethod(logger, "warning", "s", why);
+    Py_XDECREF(done);
+    Py_XDECREF(logger);
+    Py_XDECREF(logging);
+    return done ? 0 : -1;
+}
+
+/* After a call, with the lock: true once, when a limit was met since the last one. */
+static bool is_due(MarkdownStreamObject *self) {
+    bool due = self->capped && !self->warned;
+    self->warned = self->capped;
+    return due;
+}
+
 static PyObject *MarkdownStream_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"images", "mode", "dir_auto", "max_bytes", "fill", "cjk_emphasis", "math", NULL};
     djs_markdown_options options;
     if (!parse_options(args, kwargs, "|$sspnppp:MarkdownStream", names, &options, NULL, NULL)) return NULL;
     MarkdownStreamObject *self = (MarkdownStreamObject *)type->tp_alloc(type, 0);
     if (!self) return NULL;
+    options.capped = &self->capped;
     self->md = djs_markdown_new(&options);
     if (!self->md) {
         Py_DECREF(self);
@@ -157,7 +180,9 @@ static PyObject *turn(MarkdownStreamObject *self, djs_status (*step)(djs_markdow
     djs_lock(&self->lock);
     djs_status status = step(self->md, &edits);
     if (!status) result = edit_list(djs_state_of(Py_TYPE(self)), edits);
+    bool due = is_due(self);
     djs_unlock(&self->lock);
+    if (due && result && warn_capped()) Py_CLEAR(result);
     return status ? djs_raise_status(status, too_big) : result;
 }
 
@@ -210,8 +235,10 @@ static PyObject *MarkdownStream_flush(MarkdownStreamObject *self, PyObject *cons
     if (!status) status = push_edits(batch, edits);
     if (!status) pending = djs_batch_pending_bytes(batch);
     Batch_return(args[0]);
+    bool due = is_due(self);
     djs_unlock(&self->lock);
     djs_buf_free(&spare);
+    if (due && !status && warn_capped()) return NULL;
     return status ? djs_raise_status(status, too_big) : PyLong_FromSize_t(pending);
 }
 
@@ -269,9 +296,12 @@ static PyObject *render(PyObject *Py_UNUSED(module), PyObject *args, PyObject *k
     djs_buf spare = {0}, html = {0};
     if (!parse_options(args, kwargs, "O|$psspnpp:render", names, &options, &text, &partial)) return NULL;
     if (!text_of(text, &bytes, &n, &spare)) return NULL;
+    bool capped = false;
+    options.capped = &capped;
     djs_status status = djs_markdown_render(&options, bytes, n, partial, &html);
     if (status) djs_raise_status(status, too_big);
     else result = PyUnicode_DecodeUTF8((const char *)html.ptr, (Py_ssize_t)html.len, "strict");
+    if (capped && result && warn_capped()) Py_CLEAR(result);
     djs_buf_free(&spare);
     djs_buf_free(&html);
     return result;

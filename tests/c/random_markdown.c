@@ -80,12 +80,14 @@ static bool has(const djs_buf *text, const char *word) {
     return false;
 }
 
-/* Definitions show when they are certain, and a paragraph that may be one vanishes; a task that cmark marks
- * late settles with its line. */
+/* Not where frames and the partial render may differ for a while: definitions show when they are certain, and
+ * a paragraph that may be one vanishes; a task that cmark marks late settles with its line. */
 static bool is_plain_case(const djs_buf *text) {
     if (has(text, "]:") || has(text, "[ ]") || has(text, "[x]")) return false;
+    if (has(text, "https") || has(text, "http:")) return false; /* held back with what may end an address */
     for (size_t i = 0; i < text->len; i++)
-        if (text->ptr[i] == '[' && (!i || strchr(" \t\r\n>", text->ptr[i - 1]))) return false;
+        if ((text->ptr[i] == '[' || text->ptr[i] == '<') && (!i || strchr(" \t\r\n>", text->ptr[i - 1])))
+            return false;
     return true;
 }
 
