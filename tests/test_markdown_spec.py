@@ -115,7 +115,7 @@ def test_streamed_is_one_shot(name: str, markdown: str) -> None:
 
 
 def test_other_ends_of_lines_and_odd_bytes_at_any_cut() -> None:
-    """CR LF cut in two, a lone CR, NUL, a byte order mark, and bytes that are no UTF-8 in the middle of it all."""
+    """CR LF cut in two, a lone CR, NUL, a byte order mark, and bytes that are no UTF-8 somewhere."""
     for name, markdown in ALL:
         for odd in (
             markdown.replace("\n", "\r\n").encode(),
