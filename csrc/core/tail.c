@@ -72,7 +72,8 @@ static size_t certain_definitions(djs_spine *s, const cmark_node *node) {
 
 static void copy_content(djs_spine *s, cmark_node *copy, const cmark_node *node) {
     if (s->leaf.on && node == s->leaf.node) {
-        cmark_strbuf_putc(&copy->content, 'x'); /* for all that is known of it */
+        /* For all that is known of it. cmark's scanners stop at a newline, and not at the end of a text. */
+        cmark_strbuf_puts(&copy->content, "x\n");
     } else if (node->type == CMARK_NODE_PARAGRAPH) {
         bufsize_t from = (bufsize_t)certain_definitions(s, node);
         cmark_strbuf_put(&copy->content, node->content.ptr + from, node->content.size - from);
@@ -257,8 +258,8 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     if (known && (!partial || parser.current == before)) {
         if (partial) {
             djs_follow_add(s, (const uint8_t *)"\n", 1);
-            djs_follow_add(s, before->content.ptr + 1,
-                           (size_t)before->content.size - 2); /* the x, and a newline of cmark's */
+            djs_follow_add(s, before->content.ptr + 2,
+                           (size_t)before->content.size - 3); /* the x and its newline, and one of cmark's */
             leaf->line = n;
         }
         djs_follow_show(s);
