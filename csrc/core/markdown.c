@@ -38,6 +38,7 @@ struct djs_markdown {
     uint8_t cut[4]; /* the beginning of a character, at the end of what was fed */
     size_t cut_n;
     djs_buf source; /* the whole text, with options.fill */
+    bool filled;    /* a fill was sent */
     bool unsure;    /* the page was filled with a definition in sight that is not certain: fill it again */
     djs_buf fresh;  /* labels defined since the last line */
     djs_late late;
@@ -224,12 +225,14 @@ static bool take_lines(djs_markdown *md) {
 static djs_status render(const djs_markdown_options *options, const uint8_t *text, size_t n, bool partial,
                          djs_buf *out, bool *unsure);
 
-/* For clients that know only grow and fill: anything else becomes the whole page. */
+/* For clients that know only grow and fill: anything else becomes the whole page. What came after a fill was
+ * told by what the spine remembers, so the end of the text is one more. */
 static djs_status fill(djs_markdown *md) {
     djs_edit *list = (djs_edit *)(void *)md->edits.list.ptr;
     size_t i = 0, n = djs_edits_count(&md->edits);
     while (i < n && list[i].kind == DJS_GROW) i++;
-    if (i == n && !md->unsure) return DJS_OK;
+    if (i == n && !md->unsure && !(md->finished && md->filled)) return DJS_OK;
+    md->filled = true;
     djs_edits_clear(&md->edits);
     djs_edit *edit = djs_edits_add(&md->edits, DJS_FILL);
     djs_markdown_options options = md->options;

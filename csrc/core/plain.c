@@ -51,10 +51,10 @@ static const uint16_t class[256] = {
     ['\\'] = OTHER | AT | ESCAPE | DJS_STOP_CELL,
     ['|'] = DJS_STOP_CELL,
     ['#'] = DJS_STOP_HEADING,
-    ['!'] = HELD | BREAK,
+    ['!'] = HELD,
     ['*'] = HELD | BREAK,
     ['_'] = HELD | BREAK,
-    ['`'] = HELD | BREAK,
+    ['`'] = HELD,
     ['~'] = HELD | BREAK,
     ['&'] = OTHER,
     [':'] = OTHER,
@@ -111,7 +111,8 @@ static size_t mark(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t 
     if (!kind || after == n) return 0;
     if (leaf->span == kind)
         return cmark_isalnum(text[at - 1]) && strchr(" .,;?)", text[after]) && text[after] ? length : 0;
-    return leaf->settled && text[at - 1] == ' ' && cmark_isalnum(text[after]) ? length : 0;
+    if (!leaf->settled || text[at - 1] != ' ' || !cmark_isalnum(text[after])) return 0;
+    return djs_link_begun(text + after, n - after) ? 0 : length; /* nothing of it would show yet */
 }
 
 static const char *const tags[][2] = {
