@@ -96,7 +96,7 @@ class MarkdownStream:
     wherever it was cut; nothing that has settled is touched again, but for a list that turns loose and a
     label that is defined late.
 
-    images, dir_auto, cjk_emphasis, math: as render_markdown.
+    images, dir_auto, cjk_emphasis, math, footnotes: as render_markdown.
     mode: "complete" shows what is open as closed and holds back what cannot be told yet; "raw" shows each
         frame as if the text ended there; "hold" shows only what no text that follows can change: a paragraph
         when it has ended, a line of code or a row of a table with its line.
@@ -114,6 +114,7 @@ class MarkdownStream:
         fill: bool = False,
         cjk_emphasis: bool = False,
         math: bool = False,
+        footnotes: bool | str = False,
     ) -> MarkdownStream: ...
     def feed(self, text: str | bytes, /) -> None:
         """Append text: str, or bytes of UTF-8 that may be cut inside a character. Buffers only.
@@ -144,6 +145,7 @@ def render(
     max_bytes: int = 16777216,
     cjk_emphasis: bool = False,
     math: bool = False,
+    footnotes: bool | str = False,
 ) -> str:
     """Markdown to safe HTML, all at once; see djust_stream.render_markdown."""
 

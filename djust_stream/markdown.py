@@ -24,6 +24,7 @@ def render_markdown(
     max_bytes: int = 16 << 20,
     cjk_emphasis: bool = False,
     math: bool = False,
+    footnotes: bool | str = False,
 ) -> SafeString:
     """Render Markdown to HTML that is safe to put into a page.
 
@@ -37,6 +38,8 @@ def render_markdown(
     cjk_emphasis: ``**`` and its like open and close beside Chinese, Japanese and Korean punctuation, too.
     math: ``$x$``, ``$$x$$``, ``\\(x\\)`` and ``\\[x\\]`` become ``<span class="math …">`` with the TeX as
         text, for KaTeX or MathJax in the page. Both: docs/markdown-cjk-math.md.
+    footnotes: ``[^label]`` and ``[^label]: text``, as docs/markdown-footnotes.md says; a str is a prefix for
+        their ids.
     Raises TypeError for other types, OverflowError past max_bytes, ValueError for an unknown option value.
     """
     return SafeString(
@@ -48,5 +51,6 @@ def render_markdown(
             max_bytes=max_bytes,
             cjk_emphasis=cjk_emphasis,
             math=math,
+            footnotes=footnotes,
         )
     )

@@ -29,29 +29,39 @@ $|$$|\\(|\\)|\\[|\\]|$$\n|$$\n|\\[\n|\n\\]\n|$x$|$5 and |$$ x = |\\begin{
 """
 
 
+NOTES = r"""
+[^a]|[^a]|[^b]|[^1]|[^A]|[^c d]|[^nope]|\n[^a]: |\n[^b]: |\n[^1]: |\n\n[^a]: x\n|\n[^b]: y\n\n    |\n\n|\n
+    |    |[^|]: |]:|^|word |word\n|[^a][x]|[^b](u)|[x]|[x]: /u\n|[^c d]: /v\n|![^a]|[[^a]]|> |- |*|`
+```\n|\\|\n\n[^1]: *z* [^a]\n
+"""
+
+
 def pieces_of(table: str) -> "list[str]":
     spelled = "|".join(line for line in table.split("\n") if line).split("|")
     return [piece.encode("ascii").decode("unicode_escape") for piece in spelled]
 
 
 PLAIN_PIECES, ALL_PIECES = pieces_of(PLAIN), pieces_of(PLAIN + ODD)
+NOTE_PIECES = pieces_of(NOTES)
 
 
-def document(seed: int) -> str:
+def document(seed: int, footnotes: bool = False) -> str:
     rng = random.Random(seed)
     pieces = PLAIN_PIECES if rng.randrange(3) == 0 else ALL_PIECES
+    if footnotes:
+        pieces = NOTE_PIECES if rng.randrange(2) else NOTE_PIECES * 2 + pieces
     return "".join(rng.choice(pieces) for _ in range(3 + rng.randrange(60)))
 
 
 def drawn(seed: int) -> "dict[str, object]":
     """Options that change what the text means: each with a chance of its own."""
     rng = random.Random(f"options {seed}")
-    return {"cjk_emphasis": rng.random() < 0.3, "math": rng.random() < 0.4}
+    return {"cjk_emphasis": rng.random() < 0.3, "math": rng.random() < 0.4, "footnotes": rng.random() < 0.3}
 
 
 def wrong(seed: int, **options: object) -> "tuple[str, str, str] | None":
     """None, or (document, expected, got)."""
-    text, rng = document(seed), random.Random(~seed)
+    text, rng = document(seed, bool(options.get("footnotes"))), random.Random(~seed)
     size = (lambda: 1, lambda: 4, lambda: 2, lambda: 1 + rng.randrange(17))[seed & 3]
     expected = one_shot(text, **{key: value for key, value in options.items() if key not in ("mode", "fill")})
     got = streamed(text, size, **options)

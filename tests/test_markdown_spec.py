@@ -48,6 +48,7 @@ def dom(html: str) -> str:
         "td",
         "br",
         "input",
+        "section",
         "DOCUMENT_FRAGMENT",
     }
     blocks |= {f"h{level}" for level in range(1, 7)}

@@ -60,11 +60,13 @@ size_t djs_cmark_math_told(const cmark_parser *parser, const uint8_t *line, size
 typedef struct {
     const uint8_t *text; /* in memory that may be written, up to text[n] */
     size_t n;
-    size_t from;      /* parse from here; what stands before only tells how delimiters flank */
-    bool unfinished;  /* the rest of the leaf is still to come: what is open is closed as if its end
-                         stood here, what cannot be told yet is left out (complete.h) */
-    size_t before;    /* bytes of the leaf that stand before text */
-    bool link_images; /* an image is shown as a link */
+    size_t from;       /* parse from here; what stands before only tells how delimiters flank */
+    bool unfinished;   /* the rest of the leaf is still to come: what is open is closed as if its end
+                          stood here, what cannot be told yet is left out (complete.h) */
+    size_t before;     /* bytes of the leaf that stand before text */
+    bool link_images;  /* an image is shown as a link */
+    bool footnotes;    /* "[^label]" is a node of its own, if it is no link */
+    size_t references; /* how many of these there are */
     /* Answers, asked for by unfinished: */
     size_t told;      /* how much of text can be shown */
     char held;        /* the rest is held back until a "]", a marker: '*', a '$', or what may end a link's

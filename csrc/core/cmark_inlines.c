@@ -363,6 +363,21 @@ static bool process_unfinished(djs_inlines *in, cmark_parser *parser, subject *s
     return !waiting;
 }
 
+/* The bracket that began before `from` and ends at `to` was no link: is it a reference to a footnote? Then it
+ * takes the place of what was parsed of it. opener: the node of its "[". */
+static bool make_reference(cmark_parser *parser, subject *subj, cmark_node *opener, bufsize_t from,
+                           bufsize_t to) {
+    const uint8_t *label = subj->input.data + from;
+    size_t n = (size_t)(to - from);
+    if (n < 2 || *label != '^' || memchr(label, '\n', n) || memchr(label, '\r', n)) return false;
+    cmark_node *reference = make_simple(subj->mem, CMARK_NODE_FOOTNOTE_REFERENCE);
+    reference->as.literal = cmark_chunk_dup(&subj->input, from + 1, to - from - 1);
+    cmark_node_insert_before(opener, reference);
+    process_emphasis(parser, subj, from);
+    cut_from(subj, opener, from);
+    return true;
+}
+
 void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in, cmark_map *map) {
     subject subj;
     size_t n = in->unfinished ? djs_text_told(in->text, in->n) : in->n;
@@ -377,6 +392,9 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     in->firm = in->from;
     in->misses = 0;
     in->last = NULL;
+    in->references = 0;
+    int options = parser->options;
+    parser->options &= ~CMARK_OPT_FOOTNOTES; /* its own references read past the text: see make_reference */
     subject_from_buf(parser->mem, 1, 0, &subj, &content, map);
     cmark_chunk_rtrim(&subj.input);
     subj.pos = (bufsize_t)in->from;
@@ -398,6 +416,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         bracket *opener = subj.last_bracket;
         cmark_node *bracket_text = opener ? opener->inl_text : NULL;
         bufsize_t position = opener ? opener->position : 0;
+        bool link = in->footnotes && c == ']' && opener && (opener->image || !subj.no_link_openers);
         if (in->unfinished) watch(&w, parser, &subj, parent);
         if (in->unfinished && c == ']' && opener && at + 1 < len && peek_at(&subj, at + 1) == '(' &&
             (opener->image ? in->link_images : !subj.no_link_openers) &&
@@ -420,8 +439,11 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         int parsed = node || parse_inline(parser, &subj, parent, parser->options);
         subj.input.len = len;
         if (!parsed) break;
+        link = link && parent->last_child->type == CMARK_NODE_TEXT;
+        if (in->unfinished) watch_open(&w, &subj, parent, c, (size_t)at);
+        if (link && !(in->unfinished && djs_link_open(in->text + subj.pos, (size_t)(len - subj.pos))))
+            in->references += make_reference(parser, &subj, bracket_text, position, at);
         if (!in->unfinished) continue;
-        watch_open(&w, &subj, parent, c, (size_t)at);
         if (c == '`' && parent->last_child->type == CMARK_NODE_TEXT) {
             complete_code(&subj, parent);
             code = true;
@@ -450,6 +472,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     }
     while (subj.last_delim) remove_delimiter(&subj, subj.last_delim);
     while (subj.last_bracket) pop_bracket(&subj);
+    parser->options = options;
     if (n) *end = after;
     if (held && span.awaits && memchr(in->text + math.n, span.awaits, in->n - math.n))
         in->held = '?'; /* it has come, but cannot be told yet */

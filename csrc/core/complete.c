@@ -55,6 +55,11 @@ static bool text_told(const cmark_parser *parser, const uint8_t *text, size_t n)
     case '#':
     case '`':
     case '~': /* heading, fence */ i = run(text, n, c); return i < n && (c == '#' || i < 3);
+    case '[': /* definition of a footnote */
+        if (!(parser->options & CMARK_OPT_FOOTNOTES)) return true;
+        if (n < 2 || text[1] != '^') return n > 1;
+        for (i = 2; i < n && !blank(text[i]) && text[i] != ']'; i++) {}
+        return i == n ? n > MAX_LINK_LABEL_LENGTH : text[i] != ']' || i + 1 < n;
     case '<': { /* HTML block of kind 7: one tag, alone on its line */
         if (n < 2) return false;
         if (!cmark_isalpha(text[1]) && !strchr("/!?", text[1])) return true;

@@ -59,6 +59,7 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
                        .misses = misses,
                        .missed = in->misses,
                        .definitions = s->live->refmap->size,
+                       .uses = s->notes ? s->notes->firm : 0,
                        .line = n};
     leaf->paragraph = tail->type == CMARK_NODE_PARAGRAPH;
     leaf->start = r->tail_start - settled;
@@ -122,6 +123,7 @@ void djs_follow_show(djs_spine *s) {
     cmark_parser parser = djs_spine_scratch(s);
     djs_render r = djs_spine_renderer(s, &parser, &map.base);
     r.out = &s->spare;
+    r.passing = true;
     djs_leaf_show(&s->leaf, &r, s->page, s->edits);
     djs_spine_check(&s->spare);
     djs_spine_check(&s->page->tail);
@@ -148,6 +150,7 @@ bool djs_follow_settle(djs_spine *s, djs_render *r, cmark_node *node) {
                       .n = leaf->text.len,
                       .from = leaf->context,
                       .before = leaf->taken - leaf->text.len};
+    if (r->notes) r->leaf_uses = djs_notes_uses(r->notes, false);
     djs_render_split(r, &in);
     djs_render_close(r, node, false);
     if (r->on_leaf) r->on_leaf(r, node);

@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT */
 #include "leaf.h"
 #include "complete.h"
+#include "notes.h"
 #include <cmark_ctype.h>
 
 enum { PATIENCE = 1024, GROWTH = 8 };
@@ -70,7 +71,7 @@ static void forget(djs_leaf *leaf, size_t html, size_t firm) {
 
 /* Plain text that was shown as it is, after a place where nothing is open, is firm up to its last word, or to
  * where a span begins. */
-static void settle_plain(djs_leaf *leaf, const djs_page *page) {
+static void settle_plain(djs_leaf *leaf, const djs_page *page, const djs_notes *notes) {
     const uint8_t *text = leaf->text.ptr;
     size_t word = leaf->shown;
     if (!leaf->quiet) return;
@@ -78,13 +79,14 @@ static void settle_plain(djs_leaf *leaf, const djs_page *page) {
     bool plain = leaf->settled && word > leaf->plain && word < leaf->shown;
     if (!plain && !leaf->base) return;
     leaf->missed = leaf->misses.len;
+    if (notes) leaf->uses = djs_notes_uses(notes, true);
     if (plain) forget(leaf, page->tail.len - (leaf->shown - word) - leaf->firm, word);
     else forget(leaf, leaf->base_html, leaf->base);
 }
 
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
     if (leaf->known == leaf->text.len) return;
-    settle_plain(leaf, page);
+    settle_plain(leaf, page, r->notes);
     size_t n = told(leaf);
     leaf->known = leaf->text.len;
     leaf->quiet = false;
@@ -96,7 +98,9 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     djs_buf_cut(&leaf->misses, leaf->missed);
     djs_buf_clear(r->out);
     r->mark = 0;
+    if (r->notes) djs_notes_keep(r->notes, leaf->uses);
     size_t firm_html = djs_render_split(r, &in);
+    if (r->notes && n > leaf->context) leaf->uses = r->notes->firm;
     if (n <= leaf->context) firm_html = r->mark = 0;
     if (!r->mark && leaf->head && leaf->firm == leaf->start + leaf->head) {
         djs_page_amend(page, leaf->start, NULL, 0, edits); /* nothing of it can be told any more */

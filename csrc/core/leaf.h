@@ -37,6 +37,7 @@ typedef struct {
     size_t parsed;      /* of text: known when it was parsed last */
     size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
     size_t known;  /* of text: what was known when it was shown last */
+    size_t uses;   /* of footnotes by the tail, before what is not firm */
     bool quiet;    /* plain text that follows shows as it is, at the end of the tail */
     bool settled;  /* and nothing is open there */
     djs_span span; /* or only this, and it is known to be one */

@@ -19,6 +19,7 @@
 #include "markdown.h"
 #include "hold.h"
 #include "late.h"
+#include "notes.h"
 #include "tail.h"
 #include "utf8.h"
 #include <cmark_ctype.h>
@@ -42,19 +43,33 @@ struct djs_markdown {
     bool unsure;    /* the page was filled with a definition in sight that is not certain: fill it again */
     djs_buf fresh;  /* labels defined since the last line */
     djs_late late;
+    djs_notes notes;
+    bool ahead; /* the page was filled with more footnotes than the edits said: fill it again */
 };
+
+/* Of the leaf that was noted last: where it stands, and what footnotes it uses. */
+static void note_uses(djs_markdown *md, djs_render *r, size_t uses) {
+    uint32_t index = (uint32_t)(md->late.leaves.len / sizeof(djs_late_leaf)) - 1;
+    djs_late_leaf *leaf = (djs_late_leaf *)(void *)md->late.leaves.ptr + index;
+    leaf->position = r->position;
+    leaf->uses = r->leaf_uses;
+    leaf->uses_n = uses;
+    if (r->note) djs_notes_hole(r, index);
+}
 
 static void note_leaf(djs_render *r, cmark_node *leaf) {
     djs_markdown *md = r->context;
     djs_buf *misses = &md->spine.misses;
-    if (misses->len && r->nesting <= DJS_MAX_NESTING) {
-        size_t path = md->late.paths.len, steps = djs_spine_path(leaf, &md->late.paths);
+    size_t uses = r->notes ? djs_notes_uses(r->notes, false) - r->leaf_uses : 0;
+    if ((misses->len && r->nesting <= DJS_MAX_NESTING) || uses) {
+        size_t path = md->late.paths.len, steps = 0;
+        if (!r->note && r->nesting <= DJS_MAX_NESTING) steps = djs_spine_path(leaf, &md->late.paths);
         djs_status status = md->late.paths.status;
         if (!status)
             status =
                 djs_late_add(&md->late, leaf->content.ptr, (size_t)leaf->content.size, path, steps, misses);
         if (status) r->out->status = status;
-        else ((djs_late_leaf *)(void *)(md->late.leaves.ptr + md->late.leaves.len))[-1].position = r->position;
+        else note_uses(md, r, uses);
     }
     djs_buf_clear(misses);
 }
@@ -76,6 +91,13 @@ djs_markdown *djs_markdown_new(const djs_markdown_options *options) {
         return NULL;
     }
     ((djs_refmap *)md->spine.live->refmap)->fresh = &md->fresh;
+    if (options->render.footnotes) {
+        md->notes = (djs_notes){.misses = &md->spine.misses,
+                                .fresh = &md->fresh,
+                                .late = &md->late,
+                                .pending = options->mode == DJS_COMPLETE};
+        md->spine.notes = &md->notes;
+    }
     return md;
 }
 
@@ -85,6 +107,7 @@ void djs_markdown_free(djs_markdown *md) {
     djs_memory_free(&md->memory);
     djs_edits_free(&md->edits);
     djs_late_free(&md->late);
+    djs_notes_free(&md->notes);
     djs_buf_free(&md->page.tail);
     djs_buf_free(&md->text);
     djs_buf_free(&md->source);
@@ -177,32 +200,84 @@ static size_t each_line(const uint8_t *text, size_t n, size_t from, bool *skip_n
     return start;
 }
 
-/* The definitions that a line completed: their leaves, rendered again in place. */
-static void patch_late(djs_markdown *md) {
-    bool due = djs_late_define(&md->late, &md->fresh);
-    djs_buf_clear(&md->fresh);
-    if (!due) return;
+static void patch_leaf(djs_markdown *md, djs_late_leaf *leaf, djs_buf *out) {
     djs_spine *s = &md->spine;
-    djs_spine_flush(s);
-    djs_late_leaf *leaves = (djs_late_leaf *)(void *)md->late.leaves.ptr;
-    for (size_t i = 0; i < md->late.leaves.len / sizeof *leaves; i++) {
-        djs_late_leaf *leaf = leaves + i;
-        djs_edit *edit = leaf->due ? djs_edits_add(&md->edits, DJS_PATCH) : NULL;
-        leaf->due = false;
-        if (!edit) continue;
-        cmark_parser parser = *s->live;
-        parser.mem = &djs_scratch;
-        djs_render r = djs_spine_renderer(s, &parser, s->live->refmap);
-        r.out = &md->edits.html;
-        r.position = leaf->position;
-        cmark_node *node = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, &djs_scratch);
-        cmark_strbuf_put(&node->content, md->late.texts.ptr + leaf->text, (bufsize_t)leaf->n);
-        djs_render_inlines(&r, node);
-        djs_buf_clear(&s->misses); /* already noted under this leaf */
-        djs_buf_put(&md->edits.paths, md->late.paths.ptr + leaf->path, leaf->steps * sizeof(uint32_t));
-        edit->steps = leaf->steps;
-        edit->n = md->edits.html.len - edit->html;
+    cmark_parser parser = djs_spine_scratch(s);
+    djs_render r = djs_spine_renderer(s, &parser, s->live->refmap);
+    djs_run run = {leaf->uses, leaf->uses_n};
+    r.out = out;
+    r.position = leaf->position;
+    if (s->notes) r.run = &run;
+    cmark_node *node = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, &djs_scratch);
+    cmark_strbuf_put(&node->content, md->late.texts.ptr + leaf->text, (bufsize_t)leaf->n);
+    djs_render_inlines(&r, node);
+    djs_buf_clear(&s->misses); /* already noted under this leaf */
+    leaf->uses = run.first;
+    leaf->uses_n = run.n;
+}
+
+/* What has settled is on the page; what is there already stays, with the tail after it. */
+static void settle_shown(djs_spine *s) {
+    size_t n = s->html.len;
+    if (n > s->page->tail.len || (n && memcmp(s->page->tail.ptr, s->html.ptr, n))) {
+        djs_spine_flush(s);
+        return;
     }
+    djs_page_settle(s->page, n);
+    djs_buf_clear(&s->html);
+    s->mark = 0;
+    s->leaf.on = false;
+}
+
+/* The leaves that are due, rendered again in place. */
+static void patch_due(djs_markdown *md) {
+    djs_spine *s = &md->spine;
+    const uint32_t *due = (const uint32_t *)(const void *)md->late.due.ptr;
+    djs_spine_check(&md->late.due);
+    if (!md->late.due.len) return;
+    if (s->notes && djs_notes_forget(s->notes)) s->leaf.on = false;
+    settle_shown(s);
+    for (size_t i = 0; i < md->late.due.len / sizeof *due; i++) {
+        djs_late_leaf *leaf = (djs_late_leaf *)(void *)md->late.leaves.ptr + due[i];
+        /* A leaf that is not on the page, as what footnotes say, is rendered only for the notes it uses now.
+         */
+        djs_edit *edit = leaf->steps ? djs_edits_add(&md->edits, DJS_PATCH) : NULL;
+        djs_buf *out = leaf->steps ? &md->edits.html : &s->spare;
+        size_t before = out->len;
+        leaf->due = false;
+        patch_leaf(md, leaf, out);
+        if (edit) {
+            djs_buf_put(&md->edits.paths, md->late.paths.ptr + leaf->path, leaf->steps * sizeof(uint32_t));
+            edit->steps = leaf->steps;
+            edit->n = out->len - before;
+        } else {
+            djs_buf_cut(out, before);
+        }
+    }
+    djs_buf_clear(&md->late.due);
+}
+
+/* The definitions that a line completed: their leaves, rendered again. */
+static void patch_late(djs_markdown *md) {
+    (void)djs_late_define(&md->late, &md->fresh);
+    djs_buf_clear(&md->fresh);
+    patch_due(md);
+}
+
+/* The end of the text: every number is known, and the footnotes come last. */
+static void finish_notes(djs_markdown *md) {
+    djs_spine *s = &md->spine;
+    djs_notes_finish(&md->notes);
+    patch_due(md);
+    cmark_parser parser = djs_spine_scratch(s);
+    djs_render r = djs_spine_renderer(s, &parser, s->live->refmap);
+    size_t before = s->html.len;
+    djs_notes_section(&r);
+    djs_spine_check(&s->html);
+    if (s->html.len > before) s->mark = r.mark;
+    djs_page_turn(s->page, s->html.ptr, s->mark, s->html.len, s->edits);
+    djs_buf_clear(&s->html);
+    s->mark = 0;
 }
 
 static void whole_line(void *context, const uint8_t *line, size_t n) {
@@ -224,6 +299,24 @@ static bool take_lines(djs_markdown *md) {
 
 static djs_status render(const djs_markdown_options *options, const uint8_t *text, size_t n, bool partial,
                          djs_buf *out, bool *unsure);
+/* HTML without the end tags at its end. */
+static size_t open_end(const uint8_t *html, size_t n) {
+    while (n && html[n - 1] == '>') {
+        size_t tag = n - 1;
+        while (tag && html[tag] != '<') tag--;
+        if (html[tag + 1] != '/') break;
+        n = tag;
+    }
+    return n;
+}
+
+/* Does this page, a whole render, end in the tail that the edits to come go on from? It does not where the
+ * render shows more of the footnotes, which the edits show in larger steps. Of no tail nobody knows. */
+static bool ends_in_tail(const djs_markdown *md, const djs_buf *html) {
+    const djs_buf *tail = &md->page.tail;
+    size_t n = open_end(tail->ptr, tail->len), m = open_end(html->ptr, html->len);
+    return n && n <= m && !memcmp(html->ptr + m - n, tail->ptr, n);
+}
 
 /* For clients that know only grow and fill: anything else becomes the whole page. What came after a fill was
  * told by what the spine remembers, so the end of the text is one more. */
@@ -231,15 +324,18 @@ static djs_status fill(djs_markdown *md) {
     djs_edit *list = (djs_edit *)(void *)md->edits.list.ptr;
     size_t i = 0, n = djs_edits_count(&md->edits);
     while (i < n && list[i].kind == DJS_GROW) i++;
-    if (i == n && !md->unsure && !(md->finished && md->filled)) return DJS_OK;
+    bool last = md->finished && md->filled, ahead = md->ahead && (n || md->finished);
+    if (i == n && !md->unsure && !last && !ahead) return DJS_OK;
     md->filled = true;
     djs_edits_clear(&md->edits);
     djs_edit *edit = djs_edits_add(&md->edits, DJS_FILL);
+    bool hold = md->options.mode == DJS_HOLD;
     djs_markdown_options options = md->options;
     options.max_bytes = DJS_MAX_BUF; /* what was replaced by U+FFFD has grown */
     djs_status status =
         render(&options, md->source.ptr, md->source.len, !md->finished, &md->edits.html, &md->unsure);
     if (edit) edit->n = md->edits.html.len;
+    md->ahead = md->spine.notes && !hold && !ends_in_tail(md, &md->edits.html);
     return status;
 }
 
@@ -271,7 +367,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     if (md->finished) return DJS_OK;
     if (!last && md->shown == md->text.len) return DJS_OK; /* nothing new */
     bool hold = md->options.mode == DJS_HOLD;
-    if (!last && !hold && show_more(md)) return md->failed = djs_edits_status(&md->edits);
+    if (!last && !hold && !md->ahead && show_more(md)) return md->failed = djs_edits_status(&md->edits);
     if (setjmp(*djs_memory_enter(&md->memory))) {
         md->failed = djs_memory_leave();
         djs_memory_free(&md->memory);
@@ -289,6 +385,8 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         if (md->text.len) whole_line(md, md->text.ptr, md->text.len);
         djs_spine_end(&md->spine);
         if (md->fresh.len) patch_late(md);
+        if (md->spine.notes) finish_notes(md);
+        else djs_spine_flush(&md->spine);
         md->finished = true;
         djs_buf_free(&md->text);
         md->shown = 0;
@@ -312,13 +410,31 @@ djs_status djs_markdown_finish(djs_markdown *md, const djs_edits **edits) { retu
 
 /* ---- all at once ---- */
 
-static void feed_whole(void *context, const uint8_t *line, size_t n) { djs_spine_feed(context, line, n); }
+static void feed_whole(void *context, const uint8_t *line, size_t n) {
+    djs_render *r = context;
+    djs_spine_feed(r->parser, line, n);
+    if (r->notes) djs_notes_watch(r->notes, r->parser, n);
+}
+
+/* The blocks of the document, and its footnotes, when they are to be shown. */
+static void render_root(djs_render *r, bool partial, bool hold) {
+    bool after = false;
+    uint32_t runs = 0;
+    for (cmark_node *child = r->parser->root->first_child; child; child = child->next) {
+        size_t before = r->out->len;
+        djs_render_block(r, child);
+        if (djs_is_note(child)) after = true;
+        else if (r->out->len > before) runs += after, after = false;
+    }
+    if (r->notes && (!partial || (!hold && after && runs < DJS_NOTES_RUNS))) djs_notes_section(r);
+}
 
 /* *unsure: the unfinished line or paragraph would define something. */
 static djs_status render(const djs_markdown_options *options, const uint8_t *text, size_t n, bool partial,
                          djs_buf *out, bool *unsure) {
     djs_memory memory = {0};
     djs_buf clean_text = {0};
+    djs_notes notes = {.whole = !partial, .pending = options->mode == DJS_COMPLETE};
     size_t before = out->len;
     if (n > options->max_bytes) return DJS_ETOOBIG;
     if (partial) n -= djs_utf8_unfinished(text, n);
@@ -327,39 +443,43 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
         djs_status why = djs_memory_leave();
         djs_memory_free(&memory);
         djs_buf_free(&clean_text);
+        djs_notes_free(&notes);
         djs_buf_cut(out, before);
         return why;
     }
     if (clean_text.status) djs_memory_fail(clean_text.status);
     cmark_parser *parser = djs_cmark_parser(&djs_scratch);
-    parser->options |= djs_render_syntax(&options->render);
-    bool skip = false;
-    size_t start = each_line(clean_text.ptr, clean_text.len, 0, &skip, feed_whole, parser);
-    size_t rest = clean_text.len - start;
-    const uint8_t *line = rest ? clean_text.ptr + start : NULL;
     bool hold = options->mode == DJS_HOLD;
     djs_render r = {.out = out,
                     .options = &options->render,
                     .parser = parser,
                     .map = parser->refmap,
+                    .notes = options->render.footnotes ? &notes : NULL,
                     .raw = options->mode == DJS_RAW};
+    parser->options |= djs_render_syntax(&options->render);
+    bool skip = false;
+    size_t start = each_line(clean_text.ptr, clean_text.len, 0, &skip, feed_whole, &r);
+    size_t rest = clean_text.len - start;
+    const uint8_t *line = rest ? clean_text.ptr + start : NULL;
     /* What the unfinished line or paragraph would define is not certain: only the tail may use it. */
     djs_refmap uncertain = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)parser->refmap};
     if (partial) {
         r.tail_map = parser->refmap = &uncertain.base;
         if (!hold) r.tail = djs_tail_try(parser, line, rest, r.raw);
+        djs_notes_mark_open(parser->current);
     } else if (rest) {
-        djs_spine_feed(parser, line, rest);
+        feed_whole(&r, line, rest);
     }
-    cmark_node *root = parser->root, *open = parser->current;
+    cmark_node *open = parser->current;
     djs_cmark_close_all(parser);
     if (partial && hold) djs_hold_prune(open, options->fill);
-    for (cmark_node *child = root->first_child; child; child = child->next) djs_render_block(&r, child);
+    render_root(&r, partial, hold);
     *unsure = uncertain.base.size > 0;
     note_capped(options, parser->refmap);
     djs_memory_free(&memory);
     djs_memory_leave();
     djs_buf_free(&clean_text);
+    djs_notes_free(&notes);
     if (out->status) djs_buf_cut(out, before);
     return out->status;
 }

@@ -11,12 +11,14 @@
  * SPDX-License-Identifier: MIT */
 #include "render_html.h"
 #include "complete.h"
+#include "notes.h"
 #include "url.h"
 #include <cmark_ctype.h>
 #include <houdini.h>
 
 int djs_render_syntax(const djs_render_options *options) {
-    return (options->cjk_emphasis ? DJS_OPT_CJK : 0) | (options->math ? DJS_OPT_MATH : 0);
+    return (options->cjk_emphasis ? DJS_OPT_CJK : 0) | (options->math ? DJS_OPT_MATH : 0) |
+           (options->footnotes ? CMARK_OPT_FOOTNOTES : 0);
 }
 
 static void lit(djs_render *r, const char *html) {
@@ -193,6 +195,7 @@ static void inline_node(djs_render *r, cmark_node *node) {
         else element(r, node, "<strong>", "</strong>");
         break;
     case CMARK_NODE_IMAGE: image(r, node); break;
+    case CMARK_NODE_FOOTNOTE_REFERENCE: djs_notes_reference(r, node, in_link(node)); break;
     case CMARK_NODE_LINK:
         if (url_allowed(&node->as.link.url) && !in_link(node)) {
             link_open(r, node);
@@ -242,7 +245,9 @@ static size_t inlines(djs_render *r, djs_inlines *in, cmark_map *map) {
     in->link_images = r->options->images == DJS_IMAGES_LINK;
     ((djs_refmap *)map)->text = in->text;
     ((djs_refmap *)map)->position = r->position + in->before;
+    in->footnotes = r->notes;
     djs_cmark_inlines(r->parser, firm, in, map);
+    if (r->notes) r->notes->firm = djs_notes_uses(r->notes, true);
     if (in->last) {
         rest = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem);
         rest->first_child = in->last->next;
@@ -254,10 +259,13 @@ static size_t inlines(djs_render *r, djs_inlines *in, cmark_map *map) {
     }
     bool addresses = in->n && (memchr(in->text, '@', in->n) || memchr(in->text, '&', in->n));
     if (rest != firm) {
+        if (in->references) djs_notes_resolve(r, firm);
+        if (r->notes) r->notes->firm = djs_notes_uses(r->notes, true);
         if (addresses) postprocess(r, firm);
         inline_children(r, firm);
     }
     size_t split = r->out->len;
+    if (in->references || r->run) djs_notes_resolve(r, rest);
     if (addresses) postprocess(r, rest);
     inline_children(r, rest);
     return split;
@@ -270,6 +278,8 @@ void djs_render_inlines(djs_render *r, cmark_node *node) {
     if (node == r->tail && map->misses) djs_buf_clear(map->misses);
     djs_inlines in = {
         .text = node->content.ptr, .n = djs_render_told(r, node), .unfinished = node == r->tail && !r->raw};
+    r->leaf_at = r->out->len;
+    if (r->notes) r->leaf_uses = djs_notes_uses(r->notes, false);
     size_t split = inlines(r, &in, &map->base);
     if (node == r->tail) {
         r->tail_inlines = in;
@@ -424,6 +434,10 @@ void djs_render_block(djs_render *r, cmark_node *node) {
         lit(r, "<hr>");
         return;
     }
+    if (node->type == CMARK_NODE_FOOTNOTE_DEFINITION) {
+        djs_notes_collect(r, node);
+        return;
+    }
     djs_render_open(r, node);
     size_t inside = r->out->len;
     if (node == r->tail) {
@@ -437,7 +451,7 @@ void djs_render_block(djs_render *r, cmark_node *node) {
     } else {
         uintptr_t index = 0;
         for (cmark_node *child = node->first_child; child; child = child->next) {
-            child->user_data = (void *)index++;
+            if (child->type != CMARK_NODE_FOOTNOTE_DEFINITION) child->user_data = (void *)index++;
             if (child->type == CMARK_NODE_TABLE_ROW) djs_render_row(r, child, &body);
             else djs_render_block(r, child);
         }

@@ -14,10 +14,11 @@
 typedef enum { DJS_IMAGES_LINK, DJS_IMAGES_SHOW } djs_images;
 
 typedef struct {
-    djs_images images; /* a remote image tells its host who reads: a link, unless asked for */
-    bool dir_auto;     /* dir="auto" on blocks */
-    bool cjk_emphasis; /* cjk.h */
-    bool math;         /* math.h */
+    djs_images images;     /* a remote image tells its host who reads: a link, unless asked for */
+    bool dir_auto;         /* dir="auto" on blocks */
+    bool cjk_emphasis;     /* cjk.h */
+    bool math;             /* math.h */
+    const char *footnotes; /* notes.h: their ids begin so; or NULL: there are none. Outlives its users */
 } djs_render_options;
 
 /* Deeper containers lose their tags, deeper inlines their elements: browsers
@@ -28,6 +29,8 @@ enum { DJS_MAX_NESTING = 100 };
 #define DJS_UNCHECKED "<input type=\"checkbox\" disabled=\"\">"
 
 typedef struct djs_render djs_render;
+typedef struct djs_notes djs_notes;
+typedef struct djs_run djs_run;
 struct djs_render {
     djs_buf *out;
     const djs_render_options *options;
@@ -45,6 +48,14 @@ struct djs_render {
     bool raw;                       /* the tail is shown as if its text ended here */
     void (*on_leaf)(djs_render *r, cmark_node *leaf); /* called after the inlines of each leaf, or NULL */
     void *context;
+    djs_notes *notes;   /* footnotes, or NULL */
+    bool passing;       /* what this renders is the tail: its notes are not settled */
+    djs_run *run;       /* the uses of notes that this leaf had when it was rendered before, or NULL */
+    uint32_t note;      /* the definition around: index + 1, or 0 */
+    uint32_t tail_note; /* the one with the tail's leaf in it */
+    size_t note_base;   /* where what it says begins in out */
+    size_t leaf_at;     /* where the leaf just rendered began in out */
+    size_t leaf_uses;   /* settled uses before it */
 };
 
 /* What the options add to cmark_parser.options. */

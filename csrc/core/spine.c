@@ -31,6 +31,7 @@ djs_render djs_spine_renderer(djs_spine *s, cmark_parser *parser, cmark_map *map
                         .mark = s->mark,
                         .position = s->position,
                         .nesting = s->nesting,
+                        .notes = s->notes,
                         .raw = s->raw};
 }
 
@@ -59,6 +60,7 @@ void djs_spine_free(djs_spine *s) {
 
 void djs_spine_flush(djs_spine *s) {
     s->leaf.on = false;
+    if (s->notes && !s->html.len && djs_notes_last(s->page)) return; /* nothing comes before the footnotes */
     djs_page_turn(s->page, s->html.ptr, s->mark, s->html.len, s->edits);
     djs_spine_check(&s->html);
     djs_buf_clear(&s->html);
@@ -196,7 +198,18 @@ static void take(djs_spine *s, djs_level *level, cmark_node *child) {
     if (before && !(level->loose && before == level->node->first_child)) cmark_node_free(before);
 }
 
+/* Something settles here: what the tail used of the footnotes is not used yet. And footnotes that something
+ * follows are not last any more. */
+static void settle_notes(djs_spine *s, const cmark_node *node) {
+    djs_notes *notes = s->notes;
+    if (djs_notes_forget(notes)) s->leaf.on = false;
+    if (djs_level_count(s) > 1) return;
+    if (!djs_is_note(node)) notes->runs += notes->after;
+    notes->after = djs_is_note(node);
+}
+
 static void settle_block(djs_spine *s, djs_level *level, cmark_node *node) {
+    if (s->notes) settle_notes(s, node);
     cmark_parser parser = djs_spine_scratch(s);
     djs_render r = djs_spine_renderer(s, &parser, s->live->refmap);
     r.on_leaf = s->on_leaf;
@@ -212,9 +225,11 @@ static void settle_block(djs_spine *s, djs_level *level, cmark_node *node) {
     s->mark = r.mark;
     s->position = r.position;
     take(s, level, node);
+    level->children -= djs_is_note(node); /* has no element here */
 }
 
 static void open_level(djs_spine *s, cmark_node *node) {
+    if (s->notes) settle_notes(s, node);
     cmark_parser parser = djs_spine_scratch(s);
     node->user_data = (void *)(uintptr_t)djs_level_top(s)->children;
     push(s, node);
@@ -278,6 +293,7 @@ static void settle_lines(djs_spine *s, cmark_node *node) {
         info += content->ptr[info] == '\r' && content->ptr[info + 1] == '\n' ? 2 : 1;
     }
     if (s->growing != node) {
+        if (s->notes) settle_notes(s, node);
         s->growing = node;
         note_raw(s, djs_level_top(s), node);
         if (node->type == CMARK_NODE_CODE_BLOCK) open_code(&r, node, info);
@@ -316,6 +332,8 @@ void djs_spine_settle(djs_spine *s) {
             close_growing(s);
         } else if (djs_is_final(child)) {
             settle_block(s, level, child);
+        } else if (djs_is_note(child)) {
+            break; /* settles as a whole: its text goes elsewhere */
         } else if (!djs_is_leaf(child)) {
             open_level(s, child);
         } else {
@@ -347,6 +365,7 @@ void djs_spine_feed(cmark_parser *parser, const uint8_t *line, size_t n) {
 
 void djs_spine_line(djs_spine *s, const uint8_t *line, size_t n) {
     djs_spine_feed(s->live, line, n);
+    if (s->notes) djs_notes_watch(s->notes, s->live, n);
     djs_spine_settle(s);
     djs_follow_line(s);
     djs_scratch_reset(s->memory);
@@ -355,7 +374,6 @@ void djs_spine_line(djs_spine *s, const uint8_t *line, size_t n) {
 void djs_spine_end(djs_spine *s) {
     djs_cmark_close_all(s->live);
     djs_spine_settle(s);
-    djs_spine_flush(s);
 }
 
 /* ---- paths ---- */

@@ -10,6 +10,7 @@
 
 #include "memory.h"
 #include "leaf.h"
+#include "notes.h"
 #include "page.h"
 #include "render_html.h"
 
@@ -47,6 +48,7 @@ struct djs_spine {
     djs_page *page;
     djs_edits *edits;
     const djs_render_options *options;
+    djs_notes *notes; /* footnotes, or NULL */
     bool strict;    /* a frame shows what a render of the text so far would, without memory of earlier ones */
     bool raw;       /* show the tail as if the text ended here */
     djs_buf misses; /* labels the leaf just rendered asked for in vain */
@@ -66,7 +68,7 @@ void djs_spine_line(djs_spine *s, const uint8_t *line, size_t n);
 /* Settles what is closed. */
 void djs_spine_settle(djs_spine *s);
 
-/* The end of the text: everything settles. */
+/* The end of the text: everything settles, and waits for djs_spine_flush. */
 void djs_spine_end(djs_spine *s);
 
 /* Turns the page to what is settled, without a tail. */
@@ -85,6 +87,9 @@ static inline djs_level *djs_levels(const djs_spine *s) { return (djs_level *)(v
 static inline size_t djs_level_count(const djs_spine *s) { return s->levels.len / sizeof(djs_level); }
 static inline djs_level *djs_level_top(const djs_spine *s) { return djs_levels(s) + djs_level_count(s) - 1; }
 static inline bool djs_is_open(const cmark_node *node) { return node->flags & CMARK_NODE__OPEN; }
+static inline bool djs_is_note(const cmark_node *node) {
+    return node->type == CMARK_NODE_FOOTNOTE_DEFINITION;
+}
 static inline bool djs_is_list(const cmark_node *node) { return node->type == CMARK_NODE_LIST; }
 
 static inline void djs_spine_check(const djs_buf *buf) {

@@ -70,10 +70,24 @@ static size_t certain_definitions(djs_spine *s, const cmark_node *node) {
     }
 }
 
-static void copy_content(djs_spine *s, cmark_node *copy, const cmark_node *node) {
+/* A closed block with all that is in it: what a footnote says is not on the page for good before it ends. */
+static cmark_node *copy_block(const cmark_node *node) {
+    cmark_node *copy = djs_scratch.calloc(1, sizeof *copy);
+    *copy = *node;
+    copy->next = copy->prev = copy->parent = copy->first_child = copy->last_child = NULL;
+    copy->user_data = NULL;
+    copy->user_data_free_func = NULL;
+    for (const cmark_node *child = node->first_child; child; child = child->next)
+        adopt(copy, copy_block(child));
+    return copy;
+}
+
+static void copy_content(djs_spine *s, cmark_node *copy, const cmark_node *node, bool whole) {
     if (s->leaf.on && node == s->leaf.node) {
         /* For all that is known of it. cmark's scanners stop at a newline, and not at the end of a text. */
         cmark_strbuf_puts(&copy->content, "x\n");
+    } else if (whole) {
+        cmark_strbuf_put(&copy->content, node->content.ptr, node->content.size);
     } else if (node->type == CMARK_NODE_PARAGRAPH) {
         bufsize_t from = (bufsize_t)certain_definitions(s, node);
         cmark_strbuf_put(&copy->content, node->content.ptr + from, node->content.size - from);
@@ -84,8 +98,10 @@ static void copy_content(djs_spine *s, cmark_node *copy, const cmark_node *node)
     }
 }
 
-/* The copy of the spine; copies[i] is that of level i. */
-static cmark_parser copy_spine(djs_spine *s, djs_refmap *map, cmark_node **copies) {
+/* The copy of the spine; copies[i] is that of level i. whole: with all that open definitions of footnotes
+ * say. */
+static cmark_parser copy_spine(djs_spine *s, djs_refmap *map, cmark_node **copies, bool whole) {
+    bool note = false;
     cmark_parser parser = djs_spine_scratch(s);
     cmark_node *node = s->live->root, *copy = copy_node(node, true);
     parser.root = parser.current = copies[0] = copy;
@@ -98,19 +114,23 @@ static cmark_parser copy_spine(djs_spine *s, djs_refmap *map, cmark_node **copie
             item->user_data = &on_page;
             adopt(copy, item);
         }
+        if (note)
+            for (const cmark_node *before = node->first_child; before != child; before = before->next)
+                adopt(copy, copy_block(before));
         if (!djs_is_open(child)) {
-            adopt(copy, copy_closed(child));
+            adopt(copy, note ? copy_block(child) : copy_closed(child));
             break;
         }
         bool level = i < djs_level_count(s);
         cmark_node *below = copy_node(child, level || child == s->growing || djs_is_final(child) ||
                                                  copy->type == CMARK_NODE_TABLE_ROW);
         adopt(copy, below);
-        copy_content(s, below, child);
+        copy_content(s, below, child, note);
         if (level) copies[i] = below;
         if (s->live->current == child) parser.current = below;
         node = child;
         copy = below;
+        note |= whole && djs_is_note(node);
     }
     return parser;
 }
@@ -142,11 +162,16 @@ static bool is_marker(const uint8_t *line, size_t n) {
     return i == n;
 }
 
-/* Renders what the copies hold beyond the page. */
+/* Renders what the copies hold beyond the page. *notes: does the text end in definitions of footnotes that
+ * are to be shown? */
 static djs_render render_tail(djs_spine *s, cmark_parser *parser, cmark_node **copies, cmark_node *tail,
-                              const cmark_node *growing) {
+                              const cmark_node *growing, bool *notes) {
     djs_render r = djs_spine_renderer(s, parser, parser->refmap);
     r.tail = tail;
+    r.passing = true;
+    bool after = s->notes && s->notes->after;
+    uint32_t runs = s->notes ? s->notes->runs : 0;
+    if (s->notes) djs_notes_forget(s->notes);
     if (growing) {
         bool indented = growing->type == CMARK_NODE_CODE_BLOCK && !growing->as.code.fenced;
         if (!indented || tail == growing) djs_render_literal(&r, growing);
@@ -156,11 +181,15 @@ static djs_render render_tail(djs_spine *s, cmark_parser *parser, cmark_node **c
         bool body = djs_levels(s)[i].body;
         for (cmark_node *child = copies[i]->first_child; child; child = child->next) {
             if (child->user_data == &on_page) continue;
+            size_t start = s->html.len;
             if (child->type == CMARK_NODE_TABLE_ROW) djs_render_row(&r, child, &body);
             else djs_render_block(&r, child);
+            if (!i && djs_is_note(child)) after = true;
+            else if (s->html.len > start) runs += after, after = false;
         }
         if (i) djs_render_close(&r, copies[i], body);
     }
+    *notes = after && runs < DJS_NOTES_RUNS;
     return r;
 }
 
@@ -232,6 +261,35 @@ bool djs_tail_line(djs_spine *s, const uint8_t *line, size_t n) {
     return true;
 }
 
+/* ---- footnotes ---- */
+
+static bool in_note(const cmark_parser *parser) {
+    for (const cmark_node *node = parser->current; node; node = node->parent)
+        if (djs_is_note(node)) return true;
+    return false;
+}
+
+/* A long definition is not rendered for each frame, but when it has grown by an eighth. */
+static bool wait_for_note(const djs_spine *s, size_t n) {
+    enum { PATIENCE = 512, GROWTH = 8 };
+    if (!s->notes || !in_note(s->live)) return false;
+    size_t size = s->notes->open + n, shown = s->notes->shown;
+    return size > PATIENCE && size >= shown && size - shown < shown / GROWTH;
+}
+
+/* Puts the section with the footnotes after the tail, if the text ends in definitions: `last`. Returns false
+ * when what the page shows of them is to stay as it is. */
+static bool add_notes(djs_spine *s, djs_render *r, bool last, size_t n, bool *text) {
+    djs_notes *notes = s->notes;
+    size_t before = s->html.len;
+    bool small = djs_notes_small(notes), tail_last = false;
+    notes->shown = notes->open + n;
+    if (last && !small && !before && djs_notes_last(s->page)) return false;
+    if (last && small) tail_last = djs_notes_section(r);
+    if (r->tail_note ? !tail_last : s->html.len > before) *text = false;
+    return true;
+}
+
 /* ---- frames ---- */
 
 /* A copy of the spine gets the unfinished line, and is shown in place of the
@@ -240,7 +298,8 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     djs_leaf *leaf = &s->leaf;
     djs_refmap fresh = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap}, map = fresh;
     cmark_node **copies = djs_scratch.calloc(djs_level_count(s), sizeof *copies);
-    cmark_parser parser = copy_spine(s, &map, copies);
+    bool thin = wait_for_note(s, n), ends_in_notes;
+    cmark_parser parser = copy_spine(s, &map, copies, !known && !thin);
     cmark_node *before = parser.current;
     size_t all = n;
     if (s->options->math && !s->raw) n = djs_cmark_math_told(s->live, line, 0, n);
@@ -249,7 +308,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
         djs_spine_feed(&parser, line, n);
         if (n < all && parser.current != before) { /* the line is not in that block of mathematics */
             map = fresh;
-            parser = copy_spine(s, &map, copies);
+            parser = copy_spine(s, &map, copies, !known && !thin);
             before = parser.current;
             djs_spine_feed(&parser, line, n = all);
         }
@@ -271,13 +330,15 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
         djs_spine_settle(s);
     }
     leaf->on = false;
+    if (thin && (!partial || in_note(&parser))) return;
     fresh.misses = map.misses = &leaf->misses;
-    if (known || !partial) { /* the copy has an x for the paragraph, or a line that is not told */
+    if (known || thin || !partial) { /* the copy has an x for the paragraph, or a line that is not told */
         map = fresh;
-        parser = copy_spine(s, &map, copies);
+        parser = copy_spine(s, &map, copies, true);
         before = parser.current;
         if (partial) djs_spine_feed(&parser, line, n);
     }
+    if (s->notes) djs_notes_mark_open(parser.current);
     cmark_node *tail = tail_leaf(&parser, before, partial);
     const cmark_node *growing = NULL;
     if (s->growing) growing = copies[djs_level_count(s) - 1]->last_child;
@@ -304,7 +365,8 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
             djs_levels(s)[i].node->as.list.tight = djs_levels(s)[i].tight;
         }
     size_t settled = s->html.len;
-    djs_render r = render_tail(s, &parser, copies, tail, growing);
+    djs_render r = render_tail(s, &parser, copies, tail, growing, &ends_in_notes);
+    if (s->notes && !add_notes(s, &r, ends_in_notes, n, &text)) return;
     djs_spine_check(&s->html);
     djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
     djs_spine_check(&s->page->tail);
@@ -349,11 +411,11 @@ const cmark_node *djs_tail_try(cmark_parser *parser, const uint8_t *line, size_t
     if (parser->options & DJS_OPT_MATH && !raw) n = djs_cmark_math_told(parser, line, 0, n);
     if (is_blank(line, n)) return tail_leaf(parser, before, false);
     if (!raw) {
-        cmark_parser copy = copy_spine(&s, &map, copies);
+        cmark_parser copy = copy_spine(&s, &map, copies, false);
         cmark_node *current = copy.current;
         djs_spine_feed(&copy, line, n);
         if (n < all && copy.current != current) {
-            copy = copy_spine(&s, &map, copies);
+            copy = copy_spine(&s, &map, copies, false);
             current = copy.current;
             djs_spine_feed(&copy, line, n = all);
         }

@@ -11,22 +11,45 @@ typedef struct {
     djs_markdown *md;
     djs_mutex lock;
     bool capped, warned;
+    PyObject *footnotes; /* owns the prefix, or NULL */
 } MarkdownStreamObject;
 
 static const char too_big[] =
     "the Markdown of this stream is longer than max_bytes allows: raise MAX_STREAM_BYTES";
 static const char closed[] = "the Markdown stream has finished: make a new one for more text";
 
+/* footnotes: False, True, or a prefix for their ids. It ends with "-", which no name of a variable holds, so
+ * an id never hides one of a script's. */
+static int parse_footnotes(PyObject *value, const char **prefix) {
+    Py_ssize_t n, i = 0;
+    *prefix = value == Py_True ? "" : NULL;
+    if (!value || PyBool_Check(value)) return 1;
+    const char *text = PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &n) : NULL;
+    if (PyErr_Occurred()) return 0;
+    while (text && i < n &&
+           (Py_ISALPHA(text[i]) || (i && (Py_ISDIGIT(text[i]) || text[i] == '-' || text[i] == '_'))))
+        i++;
+    *prefix = text;
+    if (text && n > 1 && n <= 64 && i == n && text[n - 1] == '-') return 1;
+    PyErr_Format(text ? PyExc_ValueError : PyExc_TypeError,
+                 "footnotes must be True, False or a prefix such as \"doc-\": a letter, then letters, "
+                 "digits, \"-\" and \"_\", \"-\" at the end, 64 characters at most, not %.200R",
+                 value);
+    return 0;
+}
+
 /* Options: images "link" or "show", mode "complete", "raw" or "hold", the rest as named. */
 static int parse_options(PyObject *args, PyObject *kwargs, const char *format, char **names,
                          djs_markdown_options *options, PyObject **text, int *partial) {
     const char *images = "link", *mode = "complete";
+    PyObject *footnotes = NULL;
     int dir_auto = 1, fill = 0, cjk_emphasis = 0, math = 0;
     Py_ssize_t max_bytes = 16 << 20;
-    int parsed = text ? PyArg_ParseTupleAndKeywords(args, kwargs, format, names, text, partial, &images,
-                                                    &mode, &dir_auto, &max_bytes, &cjk_emphasis, &math)
-                      : PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &images, &mode, &dir_auto,
-                                                    &max_bytes, &fill, &cjk_emphasis, &math);
+    int parsed = text
+                     ? PyArg_ParseTupleAndKeywords(args, kwargs, format, names, text, partial, &images, &mode,
+                                                   &dir_auto, &max_bytes, &cjk_emphasis, &math, &footnotes)
+                     : PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &images, &mode, &dir_auto,
+                                                   &max_bytes, &fill, &cjk_emphasis, &math, &footnotes);
     if (!parsed) return 0;
     int show = !strcmp(images, "show"), raw = !strcmp(mode, "raw"), hold = !strcmp(mode, "hold");
     if (!show && strcmp(images, "link")) {
@@ -52,14 +75,15 @@ static int parse_options(PyObject *args, PyObject *kwargs, const char *format, c
                                                      : DJS_COMPLETE,
                                       .fill = fill,
                                       .max_bytes = (size_t)max_bytes};
-    return 1;
+    return parse_footnotes(footnotes, &options->render.footnotes);
 }
 
 /* Says once that a text met a limit. -1 with an exception set. */
 static int warn_capped(void) {
     static const char why[] =
         "Markdown past a limit is shown as text: too many or too long reference definitions, "
-        "too many columns or missing cells in tables, or quotes nested too deeply";
+        "too many columns or missing cells in tables, too many or too long footnotes, or quotes nested too "
+        "deeply";
     PyObject *logging = PyImport_ImportModule("logging"), *logger = NULL, *done = NULL;
     if (logging) logger = PyObject_CallMethod(logging, "getLogger", "s", "djust_stream");
     if (logger) done = PyObject_CallMethod(logger, "warning", "s", why);
@@ -77,12 +101,15 @@ static bool is_due(MarkdownStreamObject *self) {
 }
 
 static PyObject *MarkdownStream_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"images", "mode", "dir_auto", "max_bytes", "fill", "cjk_emphasis", "math", NULL};
+    static char *names[] = {"images",       "mode", "dir_auto",  "max_bytes", "fill",
+                            "cjk_emphasis", "math", "footnotes", NULL};
     djs_markdown_options options;
-    if (!parse_options(args, kwargs, "|$sspnppp:MarkdownStream", names, &options, NULL, NULL)) return NULL;
+    if (!parse_options(args, kwargs, "|$sspnpppO:MarkdownStream", names, &options, NULL, NULL)) return NULL;
     MarkdownStreamObject *self = (MarkdownStreamObject *)type->tp_alloc(type, 0);
     if (!self) return NULL;
     options.capped = &self->capped;
+    PyObject *footnotes = kwargs ? PyDict_GetItemString(kwargs, "footnotes") : NULL;
+    self->footnotes = Py_XNewRef(footnotes);
     self->md = djs_markdown_new(&options);
     if (!self->md) {
         Py_DECREF(self);
@@ -94,6 +121,7 @@ static PyObject *MarkdownStream_new(PyTypeObject *type, PyObject *args, PyObject
 static void MarkdownStream_dealloc(MarkdownStreamObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     djs_markdown_free(self->md);
+    Py_XDECREF(self->footnotes);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -269,7 +297,7 @@ static PyGetSetDef MarkdownStream_getset[] = {
 
 static PyType_Slot MarkdownStream_slots[] = {
     {Py_tp_doc, "MarkdownStream(*, images='link', mode='complete', dir_auto=True, max_bytes=16777216, "
-                "fill=False, cjk_emphasis=False, math=False)\n--\n\n"
+                "fill=False, cjk_emphasis=False, math=False, footnotes=False)\n--\n\n"
                 "Streaming Markdown: feed() text in any pieces, take edits() once per frame."},
     {Py_tp_new, MarkdownStream_new},
     {Py_tp_dealloc, MarkdownStream_dealloc},
@@ -286,15 +314,15 @@ PyType_Spec MarkdownStream_spec = {
 };
 
 static PyObject *render(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"",          "partial",      "images", "mode", "dir_auto",
-                            "max_bytes", "cjk_emphasis", "math",   NULL};
+    static char *names[] = {"",          "partial",      "images", "mode",      "dir_auto",
+                            "max_bytes", "cjk_emphasis", "math",   "footnotes", NULL};
     djs_markdown_options options;
     PyObject *text, *result = NULL;
     int partial = 0;
     const uint8_t *bytes;
     size_t n;
     djs_buf spare = {0}, html = {0};
-    if (!parse_options(args, kwargs, "O|$psspnpp:render", names, &options, &text, &partial)) return NULL;
+    if (!parse_options(args, kwargs, "O|$psspnppO:render", names, &options, &text, &partial)) return NULL;
     if (!text_of(text, &bytes, &n, &spare)) return NULL;
     bool capped = false;
     options.capped = &capped;
@@ -310,7 +338,7 @@ static PyObject *render(PyObject *Py_UNUSED(module), PyObject *args, PyObject *k
 PyMethodDef markdown_functions[] = {
     {"render", (PyCFunction)(void (*)(void))render, METH_VARARGS | METH_KEYWORDS,
      "render($module, text, /, *, partial=False, images='link', mode='complete', dir_auto=True, "
-     "max_bytes=16777216, cjk_emphasis=False, math=False)\n--\n\n"
+     "max_bytes=16777216, cjk_emphasis=False, math=False, footnotes=False)\n--\n\n"
      "Markdown to safe HTML, all at once."},
     {NULL, NULL, 0, NULL},
 };

@@ -43,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
                                     .render = {.images = choice & 8 ? DJS_IMAGES_SHOW : DJS_IMAGES_LINK,
                                                .dir_auto = choice & 128,
                                                .cjk_emphasis = n & 1,
-                                               .math = n & 2}};
+                                               .math = n & 2,
+                                               .footnotes = n & 4 ? "n-" : NULL}};
     uint32_t chance = choice & 16 ? choice : (choice >> 5) & 3;
     dom streamed = {0}, whole = {0};
     djs_status first = dom_stream(&streamed, &options, data + 1, n - 1, next_size, &chance);

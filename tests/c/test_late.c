@@ -30,16 +30,18 @@ static bool define(djs_late *late, uint64_t a, uint64_t b) {
 static bool due_are(djs_late *late, const char *want) {
     djs_buf got = {0};
     djs_late_leaf *leaves = (djs_late_leaf *)(void *)late->leaves.ptr;
-    for (size_t i = 0; i < late->leaves.len / sizeof *leaves; i++) {
-        uint32_t step;
+    const uint32_t *due = (const uint32_t *)(const void *)late->due.ptr;
+    for (size_t k = 0; k < late->due.len / sizeof *due; k++) {
+        uint32_t step, i = due[k];
         memcpy(&step, late->paths.ptr + leaves[i].path, sizeof step);
-        if (!leaves[i].due) continue;
+        CHECK(leaves[i].due);
         leaves[i].due = false;
         djs_buf_uint(&got, step);
         djs_buf_put(&got, late->texts.ptr + leaves[i].text, leaves[i].n);
         djs_buf_byte(&got, ' ');
     }
     bool ok = holds_text(&got, want);
+    djs_buf_clear(&late->due);
     djs_buf_free(&got);
     return ok;
 }

@@ -10,10 +10,10 @@
 static const char document[] =
     "# Title with a [late] label\n\nA **bold *start* of** `code`, ~~gone~~, a@b.c and www.x.y, [l](/u \"t\") "
     "and an ![image](http://i.j/k.png \"title\") &amp; <b>raw</b>\n[late] again\n\n"
-    "- one\n- [x] task [late]\n\n- loose\n  > quoted\n  > - deeper [^1]\n\n"
+    "- one\n- [x] task [late]\n\n- loose\n  > quoted\n  > - deeper [^1] and [^2]\n\n"
     "| a | b |\n|---|:-:|\n| 1 | [late] |\n| mail@to.me | `x` |\n\n"
     "```py\nfenced\n\nmore\n```\n\n    indented\n\n    code\n\n<div>\nhtml\n</div>\n\n"
-    "[late]: http://late.org/ \"late\"\n[^1]: no footnote\n[other]: </x y>\n\n"
+    "[late]: http://late.org/ \"late\"\n[^1]: footnote [late]\n\n    - x [^1]\n\n[other]: </x y>\n\n"
     "$$\\begin{a}\nx\n+ y $$ $z$\n\n\\(z\\) **\xE6\xBC\xA2\xE3\x80\x82**\xE5\xAD\x97\n\n"
     "1. a\n2. b [other]\n\nlast **line with \xE6\xBC\xA2\xE5\xAD\x97 and\0 the en\xC3";
 
@@ -78,5 +78,6 @@ RUN {
     every_allocation(&(djs_markdown_options){.max_bytes = 1 << 16, .fill = true});
     every_allocation(
         &(djs_markdown_options){.max_bytes = 1 << 16, .render = {.cjk_emphasis = true, .math = true}});
+    every_allocation(&(djs_markdown_options){.max_bytes = 1 << 16, .render = {.footnotes = "x-"}});
     a_failed_stream_is_closed();
 }
