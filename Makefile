@@ -60,11 +60,11 @@ lint: $(DONE).test $(DONE).core
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror $(wildcard csrc/core/*.[ch] csrc/py/*.[ch] tests/c/*.[ch])
+	$(BIN)/clang-format --dry-run --Werror $(wildcard csrc/core/*.[ch] csrc/py/*.[ch] tests/c/*.[ch] benchmarks/c/*.[ch])
 
 clean:
 	rm -rf build dist *.egg-info artefacts .cache .pytest_cache .hypothesis .mypy_cache .ruff_cache
-	rm -rf csrc/vendor/cmark tests/c/build djust_stream/_core*.so .venv/done-*
+	rm -rf csrc/vendor/cmark tests/c/build benchmarks/c/build djust_stream/_core*.so .venv/done-*
 
 # Another interpreter than the one asked for means another environment; the same one is kept.
 venv:
