@@ -7,8 +7,8 @@
 Counted by valgrind's callgrind, so the figures are the same on a busy machine. The unit is one parse and
 render by cmark-gfm as it is published, with tables, strikethrough, autolinks and task lists, compiled with
 the flags of the extension. Beside it our engine, without Python: `once`, one render; `4 B`, a stream with a
-frame after each 4 bytes; `growth`, the exponent by which the cost of such a stream grows from half the size to
-twice the size (1: linear); `payload`, the HTML in its edits beside the final HTML. What an empty document
+frame after each 4 bytes; `growth`, the exponent by which the cost of such a stream grows from half the size
+to twice the size (1: linear); `payload`, the HTML in its edits beside the final HTML. What an empty document
 costs is subtracted from all. The figure that each should not exceed stands behind it; `inf` is what took
 over 10 seconds of processor time under callgrind.
 """
@@ -28,11 +28,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from programs import ONESHOT, STREAM, build
 from shapes import KINDS, documents
 from targets import Lines, number
 
-PROGRAMS = Path(__file__).parent / "c"
-ONESHOT, STREAM = PROGRAMS / "build/oneshot", PROGRAMS / "build/stream"
 VALGRIND = ["valgrind", "--tool=callgrind", "--toggle-collect=measured"]
 
 #: The most that may be: what a kind of document allows, then what single shapes do.
@@ -44,18 +43,6 @@ TARGETS: dict[str, dict[str, float]] = {
     "references": {"payload": 1.6},
     "quote_deep": {"4": 20},
 }
-
-
-def build() -> None:
-    """The C programs; nothing when they are there."""
-    done = subprocess.run(
-        ["make", "--no-print-directory", "-C", str(PROGRAMS)],
-        check=False,
-        stdout=subprocess.DEVNULL,
-        env=os.environ | {"WITH": sys.executable},
-    )
-    if done.returncode:
-        sys.exit("The C programs of the benchmarks could not be built.")
 
 
 @dataclass(frozen=True)
@@ -155,8 +142,9 @@ def measure(found: list[Document], pieces: list[int], folder: Path) -> dict[str,
             grown = large / small if small < math.inf else math.inf
             row["growth"] = math.log(grown, document.twice.stat().st_size / document.half.stat().st_size)
         html = counts[Job(STREAM, 0, path)].html
-        if html > path.stat().st_size / 10:  # definitions alone have none
-            row["payload"] = counts[Job(STREAM, first, path)].html / html
+        edits = counts[Job(STREAM, first, path)].html
+        if edits and html > path.stat().st_size / 10:  # definitions alone have none
+            row["payload"] = edits / html
         rows[document.name] = row
     return rows
 
@@ -173,9 +161,8 @@ def print_table(found: list[Document], rows: dict[str, dict[str, float]], pieces
             missed |= value is not None and target is not None and value > target
             cell = "" if value is None else f"{value:.3f}" if column == "growth" else number(value)
             cells.append(f"{cell:<6} {'' if target is None else f'≤ {target:g}':<7}")
-        print(
-            f"{document.name:{width}}  {row['cmark_gfm'] / 1e6:7.2f} M  {''.join(cells)}{'MISS' if missed else ''}"
-        )
+        unit = f"{row['cmark_gfm'] / 1e6:7.2f} M"
+        print(f"{document.name:{width}}  {unit}  {''.join(cells)}{'MISS' if missed else ''}")
     print()
 
 

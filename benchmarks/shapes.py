@@ -13,10 +13,8 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-WORDS = (
-    "every token reaches its page once in order while the reader watches a frame paint calmly and "
-    "nothing that settled moves again"
-).split()
+LINE = "every token reaches its page once in order while a reader watches it and nothing that settled moves"
+WORDS = LINE.split()
 
 
 class Writer:
@@ -59,7 +57,8 @@ def section(w: Writer, i: int) -> str:
     """A bit of everything."""
     return (
         f"## {w.words(4)}\n\n{w.prose(7)}\n\n- {w.words(8)}\n- {w.words(6)}\n\n"
-        f"```js\nlet a{i} = {i} < 4;\n```\n\n| x | y |\n|---|---|\n| {i} | {w.words(3)} |\n\n> {w.words(9)}\n\n"
+        f"```js\nlet a{i} = {i} < 4;\n```\n\n"
+        f"| x | y |\n|---|---|\n| {i} | {w.words(3)} |\n\n> {w.words(9)}\n\n"
     )
 
 

@@ -25,13 +25,14 @@ class Lines:
         self.rows: list[dict[str, Any]] = []
 
     def at_most(self, what: str, value: float, target: float, unit: str = "", note: str = "") -> None:
-        self.add(
-            what, value <= target, value, f"{number(value)}{unit}, at most {target:g}{unit}", target, note
-        )
+        row = {"what": what, "value": value, "target": target, "ok": value <= target}
+        self.add(row, f"{number(value)}{unit}, at most {target:g}{unit}", note)
 
     def all(self, what: str, count: int, total: int, note: str = "") -> None:
-        self.add(what, count == total, count, f"{count} of {total}", total, note)
+        row = {"what": what, "value": count, "target": total, "ok": count == total}
+        self.add(row, f"{count} of {total}", note)
 
-    def add(self, what: str, ok: bool, value: float, said: str, target: float, note: str) -> None:
-        self.rows.append({"what": what, "value": value, "target": target, "ok": ok, "note": note})
-        print(f"{'ok  ' if ok else 'MISS'}  {what}: {said}{f' ({note})' if note else ''}", flush=True)
+    def add(self, row: dict[str, Any], said: str, note: str) -> None:
+        self.rows.append(row)
+        mark, why = ("ok  " if row["ok"] else "MISS"), (f" ({note})" if note else "")
+        print(f"{mark}  {row['what']}: {said}{why}", flush=True)
