@@ -6,9 +6,9 @@
 Records what a reader sees in Chromium (record.py) and hands it to a scorer, which needs node. Per 1,000
 characters of source: `retract`, characters shown and then moved or taken back; `deleted`, those that
 disappeared; `leak`, those of them that were markers; `style` and `block`, characters and events whose format
-or block changed while they stood there. `lag`: characters that had arrived and were not shown yet, the average
-over frames and the 95th percentile. `final`: the last frame is our one-shot render. `gfm`: it reads as
-cmark-gfm's render under our safety rules, which c/gfm.c makes without our engine. Documents in which a
+or block changed while they stood there. `lag`: characters that had arrived and were not shown yet, as the
+average over frames and the 95th percentile. `final`: the last frame is our one-shot render. `gfm`: it reads
+as cmark-gfm's render under our safety rules, which c/gfm.c makes without our engine. Documents in which a
 definition came after its label was used are counted apart.
 """
 

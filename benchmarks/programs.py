@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "c"
-ONESHOT, STREAM, GFM = (FOLDER / "build" / name for name in ("oneshot", "stream", "gfm"))
+ONESHOT, STREAM, GFM, MEMORY = (FOLDER / "build" / name for name in ("oneshot", "stream", "gfm", "memory"))
 
 
 def build() -> None:
@@ -25,10 +25,15 @@ def build() -> None:
         sys.exit("The C programs of the benchmarks could not be built.")
 
 
-def gfm(text: str) -> str | None:
-    """cmark-gfm's render under our safety rules, made without our engine; None where it is no UTF-8."""
+def gfm(text: str, *, images: bool = False) -> str | None:
+    """cmark-gfm's render under our safety rules, made without our engine; None where it is no UTF-8.
+
+    images: they stay images.
+    """
     build()
-    done = subprocess.run([GFM], input=text.encode(), stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(
+        [GFM, *(["images"] if images else [])], input=text.encode(), stdout=subprocess.PIPE, check=True
+    )
     try:
         return done.stdout.decode()
     except UnicodeDecodeError:

@@ -5,7 +5,8 @@
  *     an image              becomes a link with its alternative text; in a link that text alone
  *     a link to somewhere   other than http, https, mailto or a relative place becomes what it holds
  *
- * None of our code has a part in it: what our engine shows is compared with this (record.py).
+ * With the argument "images" images stay. None of our code has a part in it: what our engine shows is
+ * compared with this (record.py).
  *
  * SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
@@ -72,6 +73,8 @@ static bool in_link(cmark_node *node) {
     return false;
 }
 
+static bool images_stay;
+
 static void make_safe(cmark_node *node) {
     for (cmark_node *child = cmark_node_first_child(node), *next; child; child = next) {
         next = cmark_node_next(child);
@@ -83,9 +86,10 @@ static void make_safe(cmark_node *node) {
             cmark_node *paragraph = cmark_node_new(CMARK_NODE_PARAGRAPH);
             cmark_node_append_child(paragraph, text_node(cmark_node_get_literal(child)));
             replace(child, paragraph);
-        } else if (type == CMARK_NODE_IMAGE && (in_link(child) || refused(cmark_node_get_url(child)))) {
+        } else if (type == CMARK_NODE_IMAGE && !images_stay &&
+                   (in_link(child) || refused(cmark_node_get_url(child)))) {
             replace(child, alternative(child));
-        } else if (type == CMARK_NODE_IMAGE) {
+        } else if (type == CMARK_NODE_IMAGE && !images_stay) {
             cmark_node *link = cmark_node_new(CMARK_NODE_LINK);
             cmark_node_set_url(link, cmark_node_get_url(child));
             cmark_node_set_title(link, cmark_node_get_title(child));
@@ -99,8 +103,9 @@ static void make_safe(cmark_node *node) {
     }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     static const char *const names[] = {"table", "strikethrough", "autolink", "tasklist"};
+    images_stay = argc > 1 && !strcmp(argv[1], "images");
     cmark_gfm_core_extensions_ensure_registered();
     cmark_parser *parser = cmark_parser_new(CMARK_OPT_DEFAULT);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

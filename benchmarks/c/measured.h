@@ -9,40 +9,15 @@
 #define MEASURED_H
 
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "document.h"
 
 enum { PATIENCE_S = 10 }; /* of processor time */
 
-typedef struct {
-    uint8_t *text;
-    size_t n;
-} document;
-
 /* Defined by each program. */
 size_t measured(const document *d, size_t piece);
-
-/* Ends the program when there is no such file. */
-static document document_read(const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (!file || fseek(file, 0, SEEK_END)) {
-        perror(path);
-        exit(1);
-    }
-    document d = {.n = (size_t)ftell(file)};
-    rewind(file);
-    d.text = malloc(d.n + 1);
-    if (!d.text || fread(d.text, 1, d.n, file) != d.n) {
-        perror(path);
-        exit(1);
-    }
-    fclose(file);
-    return d;
-}
 
 static int measure_each(int argc, char **argv) {
     for (int i = 1; i + 1 < argc; i += 2) {
