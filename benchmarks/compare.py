@@ -4,7 +4,8 @@
     python benchmarks/compare.py --write docs/markdown.md   puts it between that page's two marks
     python benchmarks/compare.py FILE.md ...                your own documents instead of the corpus
 
-Each document comes one model token at a time, with a frame after each. Compared: this package; djust's
+Each document of the corpus that somebody wrote (no shape_*.md) comes one model token at a time, with a frame
+after each. Compared: this package; djust's
 render_markdown of the text so far; cmark-gfm's (the package cmarkgfm) of the text so far; in node remend +
 marked, the same in the browser, and streaming-markdown, a parser in the browser that never goes back. Without
 node those two are left out, and without the scorer of fidelity.py what a reader sees. Without a corpus the
@@ -237,7 +238,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="PAGE.md")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     options = parser.parse_args()
-    files = options.files or sorted(CORPUS.glob("*.md"))
+    files = options.files or sorted(path for path in CORPUS.glob("*.md") if path.name[:6] != "shape_")
     found = {path.name: path.read_text(encoding="utf-8") for path in files} or documents("plain", 6000)
     late = {name for name, text in found.items() if defines_late(text)}
     units = {name: seconds(lambda text=text: cmark(text), 9) for name, text in found.items()}
@@ -266,11 +267,9 @@ def main() -> None:
     if node:
         runtimes += f", node {subprocess.check_output(['node', '--version'], text=True).strip().lstrip('v')}"
     lines = table(rows, len(found))
-    lines += [
-        "",
-        f"{len(found)} {'documents' if files else 'plain shapes'}, {size:,} bytes; definitions come late in "
-        f"{len(late)}. {about_machine()}, {runtimes}.",
-    ]
+    kind = "documents" if files else "plain shapes"
+    apart = f"; in {len(late)} a definition comes late" if late else ""
+    lines += ["", f"{len(found)} {kind}, {size:,} bytes{apart}. {about_machine()}, {runtimes}."]
     if not node:
         lines.append("There was no node, so the two renderers that run in a browser are missing.")
     if not SCORER.is_file():
