@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "document.h"
 
-enum { PATIENCE_S = 10 }; /* of processor time */
+enum { PATIENCE_S = 6 }; /* of processor time */
 
 /* Defined by each program. */
 size_t measured(const document *d, size_t piece);
