@@ -1,5 +1,5 @@
 # make demo     a chat that streams Markdown, on 127.0.0.1          make lint    ruff, mypy, clang-format
-# make test     everything; K=words picks tests by name             make bench   the tables of the README
+# make test     everything; K=words picks tests by name             make bench   what is promised, measured
 # make c        the tests of the C core, without Python             make corpus  the spec runner over CORPUS
 # make asan     the extension itself under ASan and UBSan           make tsan    threads under TSan
 # make fuzz     60 s of libFuzzer for each fuzzer                   make clean   what the build made
@@ -47,10 +47,19 @@ asan: | $(DONE).test
 	    $(BIN)/pytest -q -p no:cacheprovider $(if $(K),-k "$(K)") $(wildcard tests/test_markdown*.py) \
 	    tests/test_batch.py tests/test_bad_input.py
 
-bench: $(DONE).test $(DONE).core
+# What people and models wrote; the corpus has shapes, too, which benchmarks/shapes.py makes itself.
+DOCUMENTS = $(filter-out $(CORPUS)/shape_%,$(wildcard $(CORPUS)/*.md))
+
+# QUICK=1 leaves out what takes minutes. MISS marks a figure that is not what it should be.
+bench: $(DONE).chromium $(DONE).valgrind $(DONE).test $(DONE).core
+	$(BIN)/python benchmarks/cost.py --shapes all $(if $(QUICK),--quick) $(DOCUMENTS)
+	$(BIN)/python benchmarks/frames.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/fidelity.py
 	$(BIN)/python benchmarks/tokens.py
-	$(BIN)/python benchmarks/markdown.py
 	$(BIN)/python benchmarks/fragment.py
+	$(if $(QUICK),,$(BIN)/python benchmarks/markdown.py)
+	$(if $(QUICK),,$(BIN)/python benchmarks/compare.py)
 
 corpus: $(DONE).chromium $(DONE).test $(DONE).core
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
@@ -60,11 +69,11 @@ lint: $(DONE).test $(DONE).core
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror $(wildcard csrc/core/*.[ch] csrc/py/*.[ch] tests/c/*.[ch])
+	$(BIN)/clang-format --dry-run --Werror $(wildcard csrc/core/*.[ch] csrc/py/*.[ch] tests/c/*.[ch] benchmarks/c/*.[ch])
 
 clean:
 	rm -rf build dist *.egg-info artefacts .cache .pytest_cache .hypothesis .mypy_cache .ruff_cache
-	rm -rf csrc/vendor/cmark tests/c/build djust_stream/_core*.so .venv/done-*
+	rm -rf csrc/vendor/cmark tests/c/build benchmarks/c/build djust_stream/_core*.so .venv/done-*
 
 # Another interpreter than the one asked for means another environment; the same one is kept.
 venv:
@@ -88,6 +97,6 @@ $(DONE).core: $(C_FILES) | $(if $(filter demo,$(MAKECMDGOALS)),$(DONE).demo,$(DO
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE).chromium: | venv
-	@tools/debian.sh chromium
+$(DONE).chromium $(DONE).valgrind: $(DONE).%: | venv
+	@tools/debian.sh $*
 	@touch $@

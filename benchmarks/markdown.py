@@ -7,74 +7,24 @@ streaming the document in pieces of so many bytes with a frame after each, as a 
 render; the payload of all edits as a multiple of the final HTML; and what djust does instead, its
 render_markdown of the whole text so far for every piece, as the same multiples (measured at each 50th piece).
 Times are the best of several, in one process; the multiples are what a noisy machine leaves standing.
+benchmarks/cost.py counts instructions instead.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import time
 from collections.abc import Callable
 from typing import Any
 
 import cmarkgfm.cmark
 from djust import render_markdown as djust_render
+from shapes import documents
 
 from djust_stream import MarkdownStream, render_markdown
 
-WORDS = [
-    "every",
-    "token",
-    "reaches",
-    "its",
-    "page",
-    "once",
-    "in",
-    "order",
-    "while",
-    "the",
-    "reader",
-    "watches",
-]
 EXTENSIONS = ["table", "strikethrough", "autolink", "tasklist"]
-
-
-def documents(size: int) -> dict[str, str]:
-    """Plain shapes, as models write them, of about so many bytes."""
-    rng = random.Random(7)
-
-    def words(count: int) -> str:
-        return " ".join(rng.choice(WORDS) for _ in range(count))
-
-    def prose(count: int) -> str:
-        spans = ("**{}**", "`{}`", "[{}](https://example.org/x)", "*{}*", "{}")
-        return " ".join(f"{words(6)} {spans[i % 5].format(words(2))}" for i in range(count))
-
-    def until(part: Callable[[int], str], head: str = "") -> str:
-        parts, length, number = [head], len(head), 0
-        while length < size:
-            parts.append(part(number))
-            length += len(parts[-1])
-            number += 1
-        return "".join(parts)
-
-    return {
-        "paragraphs": until(lambda _: prose(8) + "\n\n"),
-        "one paragraph": until(lambda _: prose(8) + " "),
-        "tight list": until(lambda _: f"- **{words(2)}**: {words(12)}\n"),
-        "loose list": until(lambda i: f"{i + 1}. {prose(2)}\n\n   {words(12)}\n\n"),
-        "table": until(
-            lambda i: f"| {words(4)} | `{words(1)}` | **{i}** |\n", "| a | b | c |\n|---|---|---|\n"
-        ),
-        "fence": until(lambda i: f"def f{i}(x):\n    return x < {i}\n", "```python\n"),
-        "quote": until(lambda _: f"> {prose(2)}\n"),
-        "mixed": until(
-            lambda i: (
-                f"## {words(4)}\n\n{prose(6)}\n\n- {words(8)}\n- {words(6)}\n\n```js\nlet a{i};\n```\n\n"
-            )
-        ),
-    }
 
 
 def best(call: Callable[[], object], rounds: int) -> float:
@@ -130,7 +80,7 @@ def main() -> None:
     )
     print("| document | cmark-gfm | we, once | we, streaming | payload | djust, per token | its payload |")
     print("|:--|--:|--:|--:|--:|--:|--:|")
-    for name, text in documents(options.size).items():
+    for name, text in documents("plain", options.size).items():
         row = rows[name] = measure(text, options.piece)
         print(
             f"| {name} | {row['cmark_ms']:.2f} ms | {row['once']:.2f} | {row['stream']:.1f} "

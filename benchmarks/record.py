@@ -10,8 +10,8 @@ shipped client applies to a page in Chromium. Lines:
     {"chunk": text, "html": what the page holds after it, "wire": bytes}          per chunk; the last: the end
 
 wire: the message with its WebSocket header; 0 for a chunk that changed nothing. oneshot: our own render of
-the whole. gfm: cmark-gfm's with the extensions table, strikethrough, autolink and tasklist, raw HTML passed
-through (we show it as text); null where cmark-gfm writes invalid UTF-8.
+the whole. gfm: cmark-gfm's under our safety rules, made without our engine (c/gfm.c); null where cmark-gfm
+writes invalid UTF-8.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cmarkgfm.cmark import Options, markdown_to_html_with_extensions
+from programs import gfm
 
 from djust_stream import __version__, render_markdown
 
@@ -38,7 +38,6 @@ from page import Browser, Page, markdown_frames
 NAME = "answer"
 ROOT = f'<div dj-stream="{NAME}"></div>'
 CLEAR = f"""async () => {{ document.body.innerHTML = '{ROOT}' }}"""
-EXTENSIONS = ["table", "strikethrough", "autolink", "tasklist"]
 
 # ---- Chunks: where a model would have cut the text ----
 
@@ -98,14 +97,6 @@ def wire_bytes(message: str) -> int:
     size = len(message.encode())
     header = 2 if size < 126 else 4 if size < 65536 else 10
     return size + header if size else 0
-
-
-def gfm(text: str) -> str | None:
-    """cmark-gfm's own render of the whole."""
-    try:
-        return str(markdown_to_html_with_extensions(text, Options.CMARK_OPT_UNSAFE, EXTENSIONS))
-    except UnicodeDecodeError:
-        return None
 
 
 def record(page: Page, name: str, text: str, split: str) -> Iterator[dict[str, Any]]:

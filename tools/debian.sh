@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that what the build and the tests need from the system is there.
 #
-#   tools/debian.sh compiler python chromium
+#   tools/debian.sh compiler python chromium valgrind
 #
 # Installs what is missing with apt-get where it may (root, or sudo without a password); elsewhere it prints
 # the exact command and stops with an error. Does nothing, and quickly, when nothing is missing.
@@ -22,6 +22,7 @@ for need in "$@"; do
         python)   "$python" -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' 2>/dev/null ||
                       packages="$packages python3-dev"
                   "$python" -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv" ;;
+        valgrind) have valgrind || packages="$packages valgrind" ;;
         chromium) have chromium || have chromium-browser || packages="$packages chromium" ;;
         *)        echo "debian.sh: unknown need: $need" >&2; exit 2 ;;
     esac
