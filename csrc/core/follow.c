@@ -67,10 +67,18 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
     leaf->firm = r->tail_firm - settled;
     leaf->taken = in->firm - context;
     djs_follow_add(s, tail->content.ptr + leaf->taken, size - leaf->taken);
-    leaf->parsed = leaf->text.len;
-    if (leaf->paragraph) return;
-    while (n && (line[n - 1] == ' ' || line[n - 1] == '\t')) n--; /* cmark has taken them from the content */
-    djs_follow_add(s, line + n, leaf->line - n);
+    leaf->parsed = leaf->known = leaf->text.len;
+    if (!leaf->paragraph) {
+        while (n && (line[n - 1] == ' ' || line[n - 1] == '\t')) n--; /* cmark has taken them from the content */
+        djs_follow_add(s, line + n, leaf->line - n);
+    }
+    if (in->n < size) return; /* not all of it was parsed */
+    djs_inlines known = *in;
+    known.text = leaf->text.ptr;
+    known.told -= leaf->taken - leaf->text.len;
+    known.firm = context;
+    if (in->patience < SIZE_MAX) known.patience -= leaf->taken - leaf->text.len;
+    djs_leaf_parsed(leaf, &known);
 }
 
 /* Does the node's content begin with what is known of the leaf? */
@@ -141,17 +149,21 @@ bool djs_follow_settle(djs_spine *s, djs_render *r, cmark_node *node) {
         djs_buf_clear(&s->html);
         return false;
     }
-    djs_buf_put(&s->html, s->page->tail.ptr + head, leaf->firm - head);
+    size_t end = size;
+    while (end > leaf->taken && node->content.ptr[end - 1] == '\n') end--;
+    djs_follow_add(s, node->content.ptr + leaf->taken, end - leaf->taken);
+    bool shown = !r->notes && (leaf->known == leaf->text.len || djs_leaf_catch_up(leaf, s->page, s->edits)) &&
+                 djs_leaf_is_shown(leaf);
+    djs_buf_put(&s->html, s->page->tail.ptr + head, (shown ? s->page->tail.len : leaf->firm) - head);
     r->mark = s->html.len;
-    djs_follow_add(s, node->content.ptr + leaf->taken, size - leaf->taken);
-    djs_buf_put(&s->misses, leaf->misses.ptr, leaf->missed);
+    djs_buf_put(&s->misses, leaf->misses.ptr, shown ? leaf->misses.len : leaf->missed);
     djs_spine_check(&s->misses);
     djs_inlines in = {.text = leaf->text.ptr,
                       .n = leaf->text.len,
                       .from = leaf->context,
                       .before = leaf->taken - leaf->text.len};
     if (r->notes) r->leaf_uses = djs_notes_uses(r->notes, false);
-    djs_render_split(r, &in);
+    if (!shown) djs_render_split(r, &in);
     djs_render_close(r, node, false);
     if (r->on_leaf) r->on_leaf(r, node);
     r->position += size;

@@ -77,6 +77,15 @@ bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *all)
  */
 bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits);
 
+/* The same for text that is known already. */
+bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits);
+
+/* Its text was parsed as `in` says, and is on the page: notes whether more of it needs a parser. */
+void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in);
+
+/* Is all of it on the page, as it will be when nothing follows? */
+bool djs_leaf_is_shown(const djs_leaf *leaf);
+
 /* Shows what is known of it: renders with r, whose out is scratch space, and
  * amends the page. */
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits);

@@ -90,6 +90,24 @@ size_t djs_word(const uint8_t *text, size_t n) {
     return n;
 }
 
+unsigned djs_wait_for(char held, uint8_t stop) {
+    unsigned wake = held == ']'   ? CLOSER | ESCAPE
+                    : held == ')' ? AT
+                    : held == '*' ? HELD
+                    : held == '$' ? DOLLAR
+                                  : 0;
+    return wake ? wake | LINE | stop : 0;
+}
+
+bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
+    if (!wait->wake || n > wait->most || classes(line + wait->line, n - wait->line) & wait->wake) {
+        wait->wake = 0;
+        return false;
+    }
+    wait->line = n;
+    return true;
+}
+
 /* ---- spans ---- */
 
 static size_t run(const uint8_t *text, size_t at, size_t n) {
@@ -138,6 +156,45 @@ static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned
     return end;
 }
 
+/* ---- after a parse ---- */
+
+/* May plain text follow as it is? Not near an address, whose end depends on what follows. */
+static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
+    const uint8_t *text = leaf->text.ptr;
+    size_t n = in->told, words = 0;
+    if (n <= leaf->context || !in->open_end) return false;
+    for (size_t i = n; i-- > 0 && words < 1;) {
+        if ((text[i] == ':' && text[i + 1] == '/') || text[i] == '@' || text[i] == '&' ||
+            (text[i] == 'w' && i && text[i - 1] == 'w'))
+            return false;
+        words += cmark_isspace(text[i]) != 0;
+    }
+    return true;
+}
+
+/* The span that alone is open, if it is one that mark() can close: it begins where what is firm ends. */
+static djs_span open_span(const uint8_t *text, size_t firm, size_t n) {
+    size_t length = firm < n ? run(text, firm, n) : 0, after = firm + length;
+    djs_span kind = length ? kind_of(text[firm], length) : DJS_SPAN_NONE;
+    if (!kind || after >= n || !cmark_isalnum(text[after])) return DJS_SPAN_NONE;
+    return plain_end(text, after, n, HELD | OTHER | WWW | DOLLAR) == n ? kind : DJS_SPAN_NONE;
+}
+
+void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
+    if (in->held) {
+        leaf->wake = djs_wait_for(in->held, leaf->stop);
+        leaf->patience = in->patience;
+    } else if (is_quiet(leaf, in)) {
+        leaf->quiet = true;
+        leaf->settled = in->settled;
+        leaf->span = in->settled ? DJS_SPAN_NONE : open_span(in->text, in->firm, in->told);
+        leaf->base = 0;
+        leaf->word = djs_word(in->text, leaf->text.len);
+        leaf->seen = leaf->shown = leaf->plain = in->told;
+        if (in->text[in->told - 1] == ':') leaf->seen--; /* what follows tells whether it is an address */
+    }
+}
+
 /* ---- more text ---- */
 
 /* How much of text[0..end) can be shown; *seen: what of it need not be looked at again. */
@@ -178,24 +235,6 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
     return sure;
 }
 
-unsigned djs_wait_for(char held, uint8_t stop) {
-    unsigned wake = held == ']'   ? CLOSER | ESCAPE
-                    : held == ')' ? AT
-                    : held == '*' ? HELD
-                    : held == '$' ? DOLLAR
-                                  : 0;
-    return wake ? wake | LINE | stop : 0;
-}
-
-bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
-    if (!wait->wake || n > wait->most || classes(line + wait->line, n - wait->line) & wait->wake) {
-        wait->wake = 0;
-        return false;
-    }
-    wait->line = n;
-    return true;
-}
-
 bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *classes) {
     size_t word = leaf->word, known = leaf->text.len - leaf->line;
     unsigned all = 0;
@@ -220,4 +259,14 @@ bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page
     if (leaf->text.status) edits->html.status = leaf->text.status;
     if (!leaf->wake) return extend(leaf, rest ? ~0u : all, page, edits);
     return leaf->text.len <= leaf->patience && !(all & leaf->wake);
+}
+
+bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    return leaf->quiet && !leaf->wake && extend(leaf, ~0u, page, edits);
+}
+
+bool djs_leaf_is_shown(const djs_leaf *leaf) {
+    size_t n = leaf->text.len;
+    while (n > leaf->shown && (leaf->text.ptr[n - 1] == ' ' || leaf->text.ptr[n - 1] == '\n')) n--;
+    return leaf->quiet && leaf->settled && leaf->shown == n;
 }

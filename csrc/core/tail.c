@@ -154,11 +154,21 @@ static bool is_blank(const uint8_t *line, size_t n) {
 
 /* After an open paragraph: nothing but the beginning of a line, which nobody can tell yet? */
 static bool is_marker(const uint8_t *line, size_t n) {
-    size_t i = 0, run;
+    size_t i = 0, start;
     while (i < n && line[i] == ' ') i++;
-    for (run = i; i < n && line[i] == line[run]; i++) {}
-    if (run < n && !strchr("-*+", line[run])) return false;
+    for (start = i; i < n && cmark_isdigit(line[i]); i++) {}
+    if (i > start + 9) return false;
+    if (i > start && i < n && (line[i] == '.' || line[i] == ')')) i++;
+    else if (i == start) /* one or more of them */
+        while (i < n && strchr("-*+", line[i]) && line[i] == line[start]) i++;
+    if (i == n) return true;
+    size_t space = i, run;
     while (i < n && line[i] == ' ') i++;
+    if (i == n) return true;
+    if (i == space || i > space + 4) return false; /* "-     *" is code */
+    if (!cmark_isdigit(line[start]) && space > start + 1) return false; /* "-- **" is text */
+    run = i;
+    while (i < n && strchr("-*+_`~", line[i]) && line[i] == line[run]) i++;
     return i == n;
 }
 
