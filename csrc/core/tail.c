@@ -16,6 +16,7 @@
 #include "tail.h"
 #include "complete.h"
 #include "follow.h"
+#include "row.h"
 #include <cmark_ctype.h>
 #include <inlines.h>
 
@@ -305,6 +306,7 @@ static bool add_notes(djs_spine *s, djs_render *r, bool last, size_t n, bool *te
 /* A copy of the spine gets the unfinished line, and is shown in place of the
  * tail. known: the open paragraph is s->leaf, and up to date but for the line. */
 static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
+    s->row.on = false;
     djs_leaf *leaf = &s->leaf;
     djs_refmap fresh = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap}, map = fresh;
     cmark_node **copies = djs_scratch.calloc(djs_level_count(s), sizeof *copies);
@@ -385,6 +387,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     if (text && r.tail_inlines.text && r.mark > r.tail_inside && r.mark >= r.tail_firm) {
         djs_follow_begin(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, line,
                          partial ? n : 0);
+        if (leaf->on && leaf->stop == DJS_STOP_CELL) djs_row_begin(s, (size_t)tail->as.cell_index, n);
     } else if (text && partial && r.tail_inlines.text) {
         int stop = djs_follow_stops(tail, line, n);
         size_t more = (size_t)tail->content.size;
@@ -402,6 +405,8 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     if (lines) s->raw_line = 0;
     s->wait.wake = 0;
     if (s->growing && show_raw(s, line, n)) return;
+    if (lines) s->row.on = false;
+    if (djs_row_show(s, line, n)) return;
     unsigned all;
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
         leaf->on = djs_leaf_take(leaf, line, n, &all);
