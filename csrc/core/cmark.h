@@ -73,6 +73,7 @@ typedef struct {
                          destination: ')', or anything: '?'; or 0 */
     size_t patience;  /* or until text is longer than this */
     bool open_end;    /* what is told ends in text, or in code that is open: more text would follow there */
+    bool in_code;     /* it is code */
     bool settled;     /* nothing is open there: so it is where plain text that follows can begin to be firm */
     size_t firm;      /* no text that follows can change what comes before this */
     size_t misses;    /* bytes of the map's misses that come from there */

@@ -69,7 +69,8 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
     djs_follow_add(s, tail->content.ptr + leaf->taken, size - leaf->taken);
     leaf->parsed = leaf->known = leaf->text.len;
     if (!leaf->paragraph) {
-        while (n && (line[n - 1] == ' ' || line[n - 1] == '\t')) n--; /* cmark has taken them from the content */
+        while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
+            n--; /* cmark has taken them from the content */
         djs_follow_add(s, line + n, leaf->line - n);
     }
     if (in->n < size) return; /* not all of it was parsed */
@@ -79,6 +80,43 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
     known.firm = context;
     if (in->patience < SIZE_MAX) known.patience -= leaf->taken - leaf->text.len;
     djs_leaf_parsed(leaf, &known);
+}
+
+void djs_follow_open(djs_spine *s, const uint8_t *line, size_t n) {
+    djs_leaf *leaf = &s->leaf;
+    cmark_node paragraph = {.type = CMARK_NODE_PARAGRAPH};
+    djs_buf text = leaf->text, misses = leaf->misses;
+    cmark_parser parser = djs_spine_scratch(s);
+    djs_render r = djs_spine_renderer(s, &parser, s->live->refmap);
+    djs_spine_flush(s);
+    r.out = &s->spare;
+    djs_buf_clear(r.out);
+    djs_render_open(&r, &paragraph);
+    djs_spine_check(r.out);
+    djs_buf_put(&s->page->tail, r.out->ptr, r.out->len);
+    djs_spine_check(&s->page->tail);
+    djs_buf_clear(&text);
+    djs_buf_clear(&misses);
+    *leaf = (djs_leaf){.on = true,
+                       .paragraph = true,
+                       .math = s->options->math,
+                       .text = text,
+                       .misses = misses,
+                       .definitions = s->live->refmap->size,
+                       .head = r.out->len,
+                       .firm = r.out->len,
+                       .unsent = r.out->len,
+                       .line = n};
+    djs_follow_add(s, line, n);
+    djs_leaf_at_start(leaf, 0);
+    djs_follow_show(s);
+}
+
+void djs_follow_go_on(djs_spine *s, const uint8_t *line, size_t n) {
+    djs_follow_add(s, (const uint8_t *)"\n", 1);
+    djs_follow_add(s, line, n);
+    s->leaf.line = n;
+    djs_follow_show(s);
 }
 
 /* Does the node's content begin with what is known of the leaf? */

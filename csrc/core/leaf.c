@@ -76,6 +76,8 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
         leaf->known = leaf->text.len;
         return;
     }
+    if (leaf->unsent) djs_page_grow(page, page->tail.len - leaf->unsent, edits);
+    leaf->unsent = 0;
     settle_plain(leaf, page, r->notes);
     size_t n = told(leaf);
     leaf->known = leaf->text.len;

@@ -44,6 +44,8 @@ typedef struct {
     size_t base;   /* of text: where the last one began, with nothing open before it; or 0 */
     size_t base_html; /* in djs_page.tail: the same place, from leaf->firm on */
     size_t word;      /* of text: where the last word begins, as far as addresses go */
+    bool in_code;     /* what is open is code, where the end of a line is a space */
+    size_t unsent;    /* bytes at the end of djs_page.tail that no edit has brought: its start tag */
     size_t plain;     /* of text: where what was shown since it was quiet begins */
     size_t shown;     /* of text: what the page shows, trailing spaces not among it */
     size_t seen;      /* of text: known to be plain */
@@ -79,6 +81,9 @@ bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page
 
 /* The same for text that is known already. */
 bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits);
+
+/* Nothing of its text is on the page yet, which begins at `from`, and with a letter or digit. */
+void djs_leaf_at_start(djs_leaf *leaf, size_t from);
 
 /* Its text was parsed as `in` says, and is on the page: notes whether more of it needs a parser. */
 void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in);

@@ -72,12 +72,20 @@ static unsigned classes(const uint8_t *text, size_t n) {
     return all;
 }
 
-/* Where plain text that begins at text[from] ends; bytes of other classes than `odd` are plain. */
+/* Is the end of a line, after a word and before one, nothing but itself? */
+static bool is_soft(const uint8_t *text, size_t at) {
+    return at && text[at - 1] != ' ' && !(class[text[at - 1]] & (HELD | OTHER)) &&
+           (cmark_isalpha(text[at + 1]) || text[at + 1] >= 0x80);
+}
+
+/* Where plain text that begins at text[from] ends; bytes of other classes than `odd` are plain, and ends of
+ * lines, unless LINE is among them. */
 static size_t plain_end(const uint8_t *text, size_t from, size_t n, unsigned odd) {
     for (size_t i = from; i < n; i++) {
         uint8_t c = text[i];
         if (!(class[c] & odd)) continue;
-        if (c == 'w' && text[i - 1] != 'w') continue;
+        if (c == 'w' && !(i && text[i - 1] == 'w')) continue;
+        if (c == '\n' && !(odd & LINE) && i + 1 < n && is_soft(text, i)) continue;
         if (c == ':' && !(i + 1 < n && text[i + 1] == '/')) continue; /* no address, or not yet */
         if (c == '!' && i + 1 < n && text[i + 1] != '[') continue;
         return i;
@@ -126,7 +134,7 @@ static djs_span kind_of(uint8_t c, size_t length) {
 static size_t mark(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
     size_t length = run(text, at, n), after = at + length;
     djs_span kind = kind_of(text[at], length);
-    if (!kind || after == n) return 0;
+    if (!kind || !at || after == n) return 0;
     if (leaf->span == kind)
         return cmark_isalnum(text[at - 1]) && strchr(" .,;?)", text[after]) && text[after] ? length : 0;
     if (!leaf->settled || text[at - 1] != ' ' || !cmark_isalnum(text[after])) return 0;
@@ -143,17 +151,20 @@ static const char *const tags[][2] = {
  */
 static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned odd, djs_buf *tail) {
     size_t end, length, at = leaf->seen;
-    while ((end = plain_end(text, at, n, odd)) < n && (length = mark(leaf, text, end, n))) {
+    for (;;) {
+        bool code = leaf->in_code || leaf->span == DJS_SPAN_CODE;
+        end = plain_end(text, at, n, odd | (code ? LINE : 0));
+        if (end == n || !(length = mark(leaf, text, end, n))) return end;
         bool opens = !leaf->span;
         const char *tag = tags[kind_of(text[end], length)][!opens];
         djs_buf_put(tail, text + leaf->shown, end - leaf->shown);
         djs_buf_put(tail, tag, strlen(tag));
         if (opens) leaf->base = end, leaf->base_html = tail->len - strlen(tag) - leaf->firm;
+        leaf->in_code = false;
         leaf->span = opens ? kind_of(text[end], length) : DJS_SPAN_NONE;
         leaf->settled = !opens;
         leaf->plain = leaf->shown = leaf->seen = at = end + length;
     }
-    return end;
 }
 
 /* ---- after a parse ---- */
@@ -177,7 +188,7 @@ static djs_span open_span(const uint8_t *text, size_t firm, size_t n) {
     size_t length = firm < n ? run(text, firm, n) : 0, after = firm + length;
     djs_span kind = length ? kind_of(text[firm], length) : DJS_SPAN_NONE;
     if (!kind || after >= n || !cmark_isalnum(text[after])) return DJS_SPAN_NONE;
-    return plain_end(text, after, n, HELD | OTHER | WWW | DOLLAR) == n ? kind : DJS_SPAN_NONE;
+    return plain_end(text, after, n, HELD | OTHER | WWW | DOLLAR | LINE) == n ? kind : DJS_SPAN_NONE;
 }
 
 void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
@@ -187,6 +198,7 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
     } else if (is_quiet(leaf, in)) {
         leaf->quiet = true;
         leaf->settled = in->settled;
+        leaf->in_code = in->in_code;
         leaf->span = in->settled ? DJS_SPAN_NONE : open_span(in->text, in->firm, in->told);
         leaf->base = 0;
         leaf->word = djs_word(in->text, leaf->text.len);
@@ -197,12 +209,14 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
 
 /* ---- more text ---- */
 
+static bool is_space(uint8_t c) { return c == ' ' || c == '\n'; }
+
 /* How much of text[0..end) can be shown; *seen: what of it need not be looked at again. */
 static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
-    while (end > leaf->shown && (text[end - 1] == ' ' || text[end - 1] == '!')) end--;
+    while (end > leaf->shown && (is_space(text[end - 1]) || text[end - 1] == '!')) end--;
     size_t word = end == n ? leaf->word : djs_word(text, end);
     if (word < end && word >= leaf->shown && djs_link_begun(text + word, end - word)) {
-        for (end = *seen = word; end > leaf->shown && text[end - 1] == ' ';) end--;
+        for (end = *seen = word; end > leaf->shown && is_space(text[end - 1]);) end--;
     } else if (*seen == n && text[n - 1] == ':') {
         --*seen;
     }
@@ -213,12 +227,12 @@ static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t
 static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edits) {
     enum { PATIENT = 16 };
     const uint8_t *text = leaf->text.ptr;
-    size_t n = leaf->text.len, end = n, from = page->tail.len;
+    size_t n = leaf->text.len, end = n, from = page->tail.len - leaf->unsent;
     unsigned odd = HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0);
     bool sure = true;
     if (all & odd) end = take_spans(leaf, text, n, odd, &page->tail);
     size_t seen = end;
-    if (leaf->settled && end < n && text[end] == '[' && text[end - 1] != '!' &&
+    if (leaf->settled && end && end < n && text[end] == '[' && text[end - 1] != '!' &&
         !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
         leaf->wake = djs_wait_for(']', leaf->stop);
         leaf->patience = end + DJS_HOLD_BRACKET;
@@ -232,6 +246,7 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
         leaf->shown = end;
     }
     if (page->tail.len > from) djs_page_grow(page, from, edits);
+    leaf->unsent = 0;
     return sure;
 }
 
@@ -261,7 +276,16 @@ bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page
     return leaf->text.len <= leaf->patience && !(all & leaf->wake);
 }
 
+void djs_leaf_at_start(djs_leaf *leaf, size_t from) {
+    leaf->quiet = leaf->settled = true;
+    leaf->in_code = false;
+    leaf->seen = leaf->shown = leaf->plain = from;
+    leaf->known = 0;
+    leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
+}
+
 bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
     return leaf->quiet && !leaf->wake && extend(leaf, ~0u, page, edits);
 }
 

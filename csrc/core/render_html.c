@@ -394,9 +394,7 @@ void djs_render_close(djs_render *r, const cmark_node *node, bool body) {
 void djs_render_cell(djs_render *r, bool header, uint8_t align) {
     lit(r, header ? "<th" : "<td");
     if (align)
-        lit(r, align == 'l'   ? " align=\"left\""
-               : align == 'r' ? " align=\"right\""
-                              : " align=\"center\"");
+        lit(r, align == 'l' ? " align=\"left\"" : align == 'r' ? " align=\"right\"" : " align=\"center\"");
     lit(r, ">");
 }
 

@@ -47,7 +47,8 @@ static void open_cell(djs_spine *s, const char *before) {
     djs_buf_put(r.out, before, strlen(before));
     djs_render_cell(&r, false, alignments[s->row.cell]);
     djs_spine_check(r.out);
-    put(s, r.out);
+    djs_buf_put(&s->page->tail, r.out->ptr, r.out->len);
+    djs_spine_check(&s->page->tail);
     djs_buf_clear(&text);
     djs_buf_clear(&misses);
     *leaf = (djs_leaf){.stop = DJS_STOP_CELL,
@@ -55,15 +56,15 @@ static void open_cell(djs_spine *s, const char *before) {
                        .text = text,
                        .misses = misses,
                        .firm = s->page->tail.len,
-                       .context = 1,
-                       .known = 1,
-                       .quiet = true,
-                       .settled = true,
-                       .seen = 1,
-                       .shown = 1,
-                       .plain = 1,
-                       .word = 1};
+                       .unsent = r.out->len,
+                       .context = 1};
     djs_follow_add(s, (const uint8_t *)" ", 1);
+    djs_leaf_at_start(leaf, 1);
+}
+
+static void send_tag(djs_spine *s) {
+    if (s->leaf.unsent) djs_page_grow(s->page, s->page->tail.len - s->leaf.unsent, s->edits);
+    s->leaf.unsent = 0;
 }
 
 /* The cell has ended, and another follows: what was held back in it shows. */
@@ -74,6 +75,7 @@ static void close_cell(djs_spine *s) {
         leaf->taken--;
     }
     bool shown = leaf->known == leaf->text.len || djs_leaf_catch_up(leaf, s->page, s->edits);
+    send_tag(s);
     djs_refmap map;
     cmark_parser parser;
     djs_render r = renderer(s, &parser, &map);
@@ -130,17 +132,19 @@ bool djs_row_show(djs_spine *s, const uint8_t *line, size_t n) {
         } else if (line[i] == '\\') {
             s->row.on = false;
         } else {
-            if (s->row.cell + 1 == djs_cmark_columns(table_of(s), &alignments)) return s->row.full = true;
+            s->row.full = s->row.cell + 1 == djs_cmark_columns(table_of(s), &alignments);
+            if (s->row.full) break;
             close_cell(s);
             s->row.cell++;
             open_cell(s, "");
             s->row.inside = line[i] != '|';
             i += line[i] == '|';
         }
-        if (!s->row.on) return leaf->on = false;
+        if (!s->row.on) break;
     }
-    djs_follow_show(s);
-    leaf->on = s->row.inside;
-    leaf->line = s->row.inside ? n : 0;
-    return true;
+    if (s->row.on) djs_follow_show(s);
+    else send_tag(s);
+    leaf->on = s->row.on && s->row.inside;
+    leaf->line = leaf->on ? n : 0;
+    return s->row.on;
 }

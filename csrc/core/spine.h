@@ -47,10 +47,10 @@ struct djs_spine {
         size_t cell;     /* which one */
         size_t line;     /* bytes of the line that were seen */
     } row;
-    djs_leaf leaf;       /* the paragraph that grows */
-    djs_buf spare;       /* what it renders into */
-    djs_buf html;        /* settled since the page was last turned */
-    size_t mark;         /* as djs_render.mark */
+    djs_leaf leaf; /* the paragraph that grows */
+    djs_buf spare; /* what it renders into */
+    djs_buf html;  /* settled since the page was last turned */
+    size_t mark;   /* as djs_render.mark */
     djs_page *page;
     djs_edits *edits;
     const djs_render_options *options;

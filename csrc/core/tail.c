@@ -166,7 +166,7 @@ static bool is_marker(const uint8_t *line, size_t n) {
     size_t space = i, run;
     while (i < n && line[i] == ' ') i++;
     if (i == n) return true;
-    if (i == space || i > space + 4) return false; /* "-     *" is code */
+    if (i == space || i > space + 4) return false;                      /* "-     *" is code */
     if (!cmark_isdigit(line[start]) && space > start + 1) return false; /* "-- **" is text */
     run = i;
     while (i < n && strchr("-*+_`~", line[i]) && line[i] == line[run]) i++;
@@ -412,7 +412,13 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
         leaf->on = djs_leaf_take(leaf, line, n, &all);
         djs_spine_check(&leaf->text);
     }
+    /* A letter begins nothing but text; what looks like one may be a byte order mark. */
+    bool letter = n && !s->raw && (cmark_isalpha(line[0]) || (line[0] >= 0xC0 && s->live->line_number));
+    bool alone = djs_level_count(s) == 1 && s->live->current == s->live->root && !s->notes;
     if (leaf->on && (leaf->line || is_marker(line, n))) djs_follow_show(s);
+    else if (leaf->on && letter) djs_follow_go_on(s, line, n);
+    else if (alone && letter && !djs_link_begun(line, n)) djs_follow_open(s, line, n);
+    else if (alone && is_blank(line, n)) djs_spine_flush(s);
     else show_copy(s, line, n, leaf->on);
 }
 
