@@ -153,24 +153,46 @@ static bool is_blank(const uint8_t *line, size_t n) {
     return !n;
 }
 
-/* After an open paragraph: nothing but the beginning of a line, which nobody can tell yet? */
+static size_t skip(const uint8_t *line, size_t i, size_t n, uint8_t c) {
+    while (i < n && line[i] == c) i++;
+    return i;
+}
+
+/* Nothing but the beginning of a line, which nobody can tell yet? Where a paragraph is open, or the line is
+ * not indented as code is. */
 static bool is_marker(const uint8_t *line, size_t n) {
-    size_t i = 0, start;
-    while (i < n && line[i] == ' ') i++;
-    for (start = i; i < n && cmark_isdigit(line[i]); i++) {}
+    size_t start = skip(line, 0, n, ' '), i = start;
+    uint8_t c = i < n ? line[i] : ' ';
+    if (c == '`' || c == '~') { /* the info string of a fence may still make it text */
+        i = skip(line, i, n, c);
+        return i == n || (i >= start + 3 && !memchr(line + i, '`', n - i));
+    }
+    if (strchr("#=_", c)) {
+        i = skip(line, i, n, c);
+        return !(c == '#' && (i > start + 6 || start > 3)) && skip(line, i, n, ' ') == n;
+    }
+    while (i < n && cmark_isdigit(line[i])) i++;
     if (i > start + 9) return false;
     if (i > start && i < n && (line[i] == '.' || line[i] == ')')) i++;
-    else if (i == start) /* one or more of them */
-        while (i < n && strchr("-*+", line[i]) && line[i] == line[start]) i++;
-    if (i == n) return true;
-    size_t space = i, run;
-    while (i < n && line[i] == ' ') i++;
-    if (i == n) return true;
-    if (i == space || i > space + 4) return false;                      /* "-     *" is code */
+    else if (i == start && strchr("-*+", c)) i = skip(line, i, n, c);
+    size_t space = i, run = skip(line, i, n, ' ');
+    if (run == n) return true;
+    if (run == space || run > space + 4) return false;                  /* "-     *" is code */
     if (!cmark_isdigit(line[start]) && space > start + 1) return false; /* "-- **" is text */
-    run = i;
-    while (i < n && strchr("-*+_`~", line[i]) && line[i] == line[run]) i++;
-    return i == n;
+    return strchr("-*+_`~", line[run]) && skip(line, run, n, line[run]) == n;
+}
+
+/* Does nothing stand in what is open that has not settled? */
+static bool is_settled(const djs_spine *s) {
+    unsigned type = s->live->current->type;
+    if (s->growing || s->notes || s->raw) return false;
+    if (type != CMARK_NODE_DOCUMENT && type != CMARK_NODE_LIST && type != CMARK_NODE_ITEM) return false;
+    for (size_t i = 1; i < djs_level_count(s); i++) {
+        const djs_level *level = djs_levels(s) + i;
+        if (djs_is_list(level->node) ? level->tight == level->loose : level->node->type != CMARK_NODE_ITEM)
+            return false;
+    }
+    return true;
 }
 
 /* Renders what the copies hold beyond the page. *notes: does the text end in definitions of footnotes that
@@ -229,29 +251,41 @@ static bool is_fence(const cmark_node *node) {
     return node && node->type == CMARK_NODE_CODE_BLOCK && node->as.code.fenced && !djs_cmark_is_math(node);
 }
 
-/* A line of a fence that stands in no container: is it code for sure, and not what closes the fence? */
-static bool is_code(const djs_spine *s, const uint8_t *line, size_t n) {
+/* A line of a fence that stands in nothing but list items: is it code for sure, and not what closes the
+ * fence? It begins at line[*start]. */
+static bool is_code(const djs_spine *s, const uint8_t *line, size_t n, size_t *start) {
     const cmark_node *node = s->growing;
-    size_t indent = 0;
-    if (djs_level_count(s) > 1 || node->as.code.fence_offset) return false;
-    while (indent < n && line[indent] == ' ') indent++;
-    return indent > 3 || indent == n || line[indent] != node->as.code.fence_char;
+    size_t need = 0, spaces = 0, offset = node->as.code.fence_offset;
+    for (size_t i = 1; i < djs_level_count(s); i++) {
+        const cmark_node *container = djs_levels(s)[i].node;
+        if (container->type == CMARK_NODE_ITEM)
+            need += (size_t)(container->as.list.marker_offset + container->as.list.padding);
+        else if (!djs_is_list(container)) return false;
+    }
+    while (spaces < n && line[spaces] == ' ') spaces++;
+    *start = spaces < need ? n : need;
+    if (spaces < need) return spaces == n;
+    if (spaces < need + offset && spaces < n && line[spaces] == '\t')
+        return false; /* the fence's indent cuts it */
+    while (offset-- && *start < spaces) ++*start;
+    return spaces - need > 3 || spaces == n || line[spaces] != node->as.code.fence_char;
 }
 
 /* More of a line that is known to be the growing block's: shown as it is. Or
  * the beginning of one, where nothing waits for being shown before it. */
 static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
+    size_t from = s->raw_line;
     for (size_t i = s->raw_line; i < n; i++)
         if (line[i] == '\n' || line[i] == '\r') return false;
     if (!s->raw_line) {
         if (s->html.len || s->page->tail.len || !is_fence(s->growing)) return false;
         if (is_blank(line, n)) return true;
-        if (!is_code(s, line, n)) return false;
+        if (!is_code(s, line, n, &from)) return false;
     } else if (s->options->math) {
         n = djs_cmark_math_told(s->live, line, s->raw_line, n);
         if (n == s->raw_line) return true;
     }
-    grow_raw(s, line + s->raw_line, n - s->raw_line, "");
+    grow_raw(s, line + from, n - from, "");
     s->raw_line = n;
     return true;
 }
@@ -263,9 +297,10 @@ bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
 }
 
 bool djs_tail_line(djs_spine *s, const uint8_t *line, size_t n) {
+    size_t from = s->raw_line;
     if (!is_fence(s->growing) || s->html.len) return false;
-    if (!s->raw_line && (s->page->tail.len || !is_code(s, line, n))) return false;
-    grow_raw(s, line + s->raw_line, n - s->raw_line, "\n");
+    if (!from && (s->page->tail.len || !is_code(s, line, n, &from))) return false;
+    grow_raw(s, line + from, n - from, "\n");
     djs_buf_clear(&s->page->tail); /* it is settled */
     s->live->line_number++;
     s->raw_line = 0;
@@ -418,7 +453,8 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     if (leaf->on && (leaf->line || is_marker(line, n))) djs_follow_show(s);
     else if (leaf->on && letter) djs_follow_go_on(s, line, n);
     else if (alone && letter && !djs_link_begun(line, n)) djs_follow_open(s, line, n);
-    else if (alone && is_blank(line, n)) djs_spine_flush(s);
+    else if (is_settled(s) && (is_blank(line, n) || (is_marker(line, n) && skip(line, 0, n, ' ') < 4)))
+        djs_spine_flush(s);
     else show_copy(s, line, n, leaf->on);
 }
 
