@@ -29,9 +29,9 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
 
@@ -88,6 +88,11 @@ class Limits:
     max_stream_bytes: int = 16 << 20
     images: str = "link"
     slow_reader_timeout_s: float = 60.0
+    markdown: Mapping[str, Any] = field(default_factory=dict)  # options of MarkdownStream
+
+    def markdown_options(self) -> dict[str, Any]:
+        """The options of each document."""
+        return {"images": self.images, **self.markdown}
 
 
 class _Sent(Coroutine[Any, Any, None]):
@@ -541,9 +546,9 @@ class Stream(BatchOwner):
         self._asides += 1
         self._push(ops.TEXT_MODES["replace"], "", target, 0)
         document = MarkdownStream(
-            images=self.limits.images,
             max_bytes=self.limits.max_stream_bytes,
             fill=self.reader.sink.form == FORM_DJUST,
+            **self.limits.markdown_options(),
         )
         self._documents[target] = document
         self._make_special()

@@ -401,6 +401,14 @@ async def test_a_frame_that_cannot_be_made_ends_its_stream_only(caplog: pytest.L
 # -- Markdown in a stream ----------------------------------------------------------------------
 
 
+async def test_markdown_has_the_options_of_the_limits() -> None:
+    sink = MemorySink()
+    stream = new_stream(sink, Limits(interval_s=1, images="show", markdown={"breaks": True}))
+    await stream.push_markdown("a\n![b](c)")
+    await stream.end(ops.DONE)
+    assert document(sink.frames) == '<p dir="auto">a<br><img src="c" alt="b"></p>'
+
+
 async def test_markdown_and_other_ops_keep_their_order() -> None:
     sink = MemorySink()
     stream = new_stream(sink, Limits(interval_s=1))

@@ -11,6 +11,7 @@ typedef struct {
     size_t text, n;     /* in djs_late.texts */
     size_t path, steps; /* in djs_late.paths */
     size_t position;    /* as djs_render.position */
+    uint32_t id;        /* of a heading, as djs_render.id */
     bool due;           /* one of its labels was defined */
 } djs_late_leaf;
 

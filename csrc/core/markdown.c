@@ -17,6 +17,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "markdown.h"
+#include "alert.h"
 #include "hold.h"
 #include "late.h"
 #include "tail.h"
@@ -42,6 +43,7 @@ struct djs_markdown {
     bool unsure;    /* the page was filled with a definition in sight that is not certain: fill it again */
     djs_buf fresh;  /* labels defined since the last line */
     djs_late late;
+    djs_slugs slugs;
 };
 
 static void note_leaf(djs_render *r, cmark_node *leaf) {
@@ -53,8 +55,13 @@ static void note_leaf(djs_render *r, cmark_node *leaf) {
         if (!status)
             status =
                 djs_late_add(&md->late, leaf->content.ptr, (size_t)leaf->content.size, path, steps, misses);
-        if (status) r->out->status = status;
-        else ((djs_late_leaf *)(void *)(md->late.leaves.ptr + md->late.leaves.len))[-1].position = r->position;
+        if (status) {
+            r->out->status = status;
+        } else {
+            djs_late_leaf *late = (djs_late_leaf *)(void *)(md->late.leaves.ptr + md->late.leaves.len) - 1;
+            late->position = r->position;
+            late->id = r->id;
+        }
     }
     djs_buf_clear(misses);
 }
@@ -67,6 +74,7 @@ djs_markdown *djs_markdown_new(const djs_markdown_options *options) {
                             .page = &md->page,
                             .edits = &md->edits,
                             .options = &md->options.render,
+                            .slugs = options->render.heading_ids ? &md->slugs : NULL,
                             .raw = options->mode == DJS_RAW,
                             .strict = options->fill,
                             .on_leaf = note_leaf,
@@ -85,6 +93,7 @@ void djs_markdown_free(djs_markdown *md) {
     djs_memory_free(&md->memory);
     djs_edits_free(&md->edits);
     djs_late_free(&md->late);
+    djs_buf_free(&md->slugs.table);
     djs_buf_free(&md->page.tail);
     djs_buf_free(&md->text);
     djs_buf_free(&md->source);
@@ -198,6 +207,7 @@ static void patch_late(djs_markdown *md) {
         cmark_node *node = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, &djs_scratch);
         cmark_strbuf_put(&node->content, md->late.texts.ptr + leaf->text, (bufsize_t)leaf->n);
         djs_render_inlines(&r, node);
+        if (leaf->id) djs_render_anchor(&r, node, leaf->id);
         djs_buf_clear(&s->misses); /* already noted under this leaf */
         djs_buf_put(&md->edits.paths, md->late.paths.ptr + leaf->path, leaf->steps * sizeof(uint32_t));
         edit->steps = leaf->steps;
@@ -319,6 +329,7 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
                          djs_buf *out, bool *unsure) {
     djs_memory memory = {0};
     djs_buf clean_text = {0};
+    djs_slugs slugs = {0};
     size_t before = out->len;
     if (n > options->max_bytes) return DJS_ETOOBIG;
     if (partial) n -= djs_utf8_unfinished(text, n);
@@ -327,6 +338,7 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
         djs_status why = djs_memory_leave();
         djs_memory_free(&memory);
         djs_buf_free(&clean_text);
+        djs_buf_free(&slugs.table);
         djs_buf_cut(out, before);
         return why;
     }
@@ -340,6 +352,7 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
     bool hold = options->mode == DJS_HOLD;
     djs_render r = {.out = out,
                     .options = &options->render,
+                    .slugs = options->render.heading_ids ? &slugs : NULL,
                     .parser = parser,
                     .map = parser->refmap,
                     .raw = options->mode == DJS_RAW};
@@ -352,14 +365,17 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
         djs_spine_feed(parser, line, rest);
     }
     cmark_node *root = parser->root, *open = parser->current;
+    const cmark_node *untold = partial && !r.raw ? djs_alert_undecided(parser) : NULL;
     djs_cmark_close_all(parser);
     if (partial && hold) djs_hold_prune(open, options->fill);
-    for (cmark_node *child = root->first_child; child; child = child->next) djs_render_block(&r, child);
+    for (cmark_node *child = root->first_child; child; child = child->next)
+        if (child != untold) djs_render_block(&r, child);
     *unsure = uncertain.base.size > 0;
     note_capped(options, parser->refmap);
     djs_memory_free(&memory);
     djs_memory_leave();
     djs_buf_free(&clean_text);
+    djs_buf_free(&slugs.table);
     if (out->status) djs_buf_cut(out, before);
     return out->status;
 }
