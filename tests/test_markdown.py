@@ -1,5 +1,6 @@
 """MarkdownStream: any cut, settled stays, closed, bounded, and what it says to wrong input."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -83,6 +84,16 @@ def test_settled_stays() -> None:
         seen = blocks
     page.apply(stream.finish())
     assert all(new is old for old, new in zip(seen, page.root.elements(), strict=True))
+
+
+def test_no_empty_element_is_shown() -> None:
+    """A span opens with the first character in it that can be told: "w" may begin an address."""
+    for text in ("word `word", "word *www", "word **https"):
+        stream, page = MarkdownStream(dir_auto=False), Dom()
+        for letter in text:
+            stream.feed(letter)
+            page.apply(stream.edits())
+            assert not re.search(r"<(code|em|strong)></", page.html()), (text, page.html())
 
 
 def test_raw_html_in_a_list_keeps_its_paragraph() -> None:

@@ -73,6 +73,7 @@ typedef struct {
                          destination: ')', or anything: '?'; or 0 */
     size_t patience;  /* or until text is longer than this */
     bool open_end;    /* what is told ends in text, or in code that is open: more text would follow there */
+    bool in_code;     /* it is code */
     bool settled;     /* nothing is open there: so it is where plain text that follows can begin to be firm */
     size_t firm;      /* no text that follows can change what comes before this */
     size_t misses;    /* bytes of the map's misses that come from there */
@@ -93,6 +94,9 @@ void djs_cmark_clone_table(cmark_mem *mem, cmark_node *copy, const cmark_node *n
 
 /* The row that a line was: takes the cells away that it was filled up with, if there are too many by now. */
 void djs_cmark_cap_padding(djs_refmap *map, cmark_node *row);
+
+/* How many columns a table has; their alignments. */
+size_t djs_cmark_columns(const cmark_node *table, const uint8_t **alignments);
 
 /* 'l', 'c', 'r' or 0. */
 uint8_t djs_cmark_alignment(const cmark_node *cell);

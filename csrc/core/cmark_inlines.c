@@ -465,6 +465,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         in->settled = !cut && !w.never && !subj.last_bracket && all_paired(&subj);
         cut |= !process_unfinished(in, parser, &subj, parent);
         in->open_end = !cut && ends_open(parent, code);
+        in->in_code = code;
         if (in->held && (w.never || (in->told < in->n && memchr(in->text + in->told, ']', in->n - in->told))))
             in->held = '?'; /* what was waited for may have come, or something else end it */
     } else {

@@ -30,4 +30,10 @@ void djs_cmark_cap_padding(djs_refmap *map, cmark_node *row) {
     djs_cmark_capped(map);
 }
 
+size_t djs_cmark_columns(const cmark_node *table, const uint8_t **alignments) {
+    const node_table *opaque = table->as.opaque;
+    *alignments = opaque->alignments;
+    return opaque->n_columns;
+}
+
 uint8_t djs_cmark_alignment(const cmark_node *cell) { return get_cell_alignment((cmark_node *)cell); }

@@ -52,6 +52,7 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
     djs_buf_clear(&text);
     *leaf = (djs_leaf){.on = true,
                        .math = s->options->math,
+                       .breaks = s->options->breaks,
                        .stop = (uint8_t)stop,
                        .node = node,
                        .text = text,
@@ -67,10 +68,57 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
     leaf->firm = r->tail_firm - settled;
     leaf->taken = in->firm - context;
     djs_follow_add(s, tail->content.ptr + leaf->taken, size - leaf->taken);
-    leaf->parsed = leaf->text.len;
-    if (leaf->paragraph) return;
-    while (n && (line[n - 1] == ' ' || line[n - 1] == '\t')) n--; /* cmark has taken them from the content */
-    djs_follow_add(s, line + n, leaf->line - n);
+    leaf->parsed = leaf->known = leaf->text.len;
+    if (!leaf->paragraph) {
+        while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
+            n--; /* cmark has taken them from the content */
+        djs_follow_add(s, line + n, leaf->line - n);
+    }
+    if (in->n < size) return; /* not all of it was parsed */
+    djs_inlines known = *in;
+    known.text = leaf->text.ptr;
+    known.told -= leaf->taken - leaf->text.len;
+    known.firm = context;
+    if (in->patience < SIZE_MAX) known.patience -= leaf->taken - leaf->text.len;
+    djs_leaf_parsed(leaf, &known);
+}
+
+void djs_follow_open(djs_spine *s, const uint8_t *line, size_t n) {
+    djs_leaf *leaf = &s->leaf;
+    cmark_node paragraph = {.type = CMARK_NODE_PARAGRAPH};
+    djs_buf text = leaf->text, misses = leaf->misses;
+    cmark_parser parser = djs_spine_scratch(s);
+    djs_render r = djs_spine_renderer(s, &parser, s->live->refmap);
+    djs_spine_flush(s);
+    r.out = &s->spare;
+    djs_buf_clear(r.out);
+    djs_render_open(&r, &paragraph);
+    djs_spine_check(r.out);
+    djs_buf_put(&s->page->tail, r.out->ptr, r.out->len);
+    djs_spine_check(&s->page->tail);
+    djs_buf_clear(&text);
+    djs_buf_clear(&misses);
+    *leaf = (djs_leaf){.on = true,
+                       .paragraph = true,
+                       .math = s->options->math,
+                       .breaks = s->options->breaks,
+                       .text = text,
+                       .misses = misses,
+                       .definitions = s->live->refmap->size,
+                       .head = r.out->len,
+                       .firm = r.out->len,
+                       .unsent = r.out->len,
+                       .line = n};
+    djs_follow_add(s, line, n);
+    djs_leaf_at_start(leaf, 0);
+    djs_follow_show(s);
+}
+
+void djs_follow_go_on(djs_spine *s, const uint8_t *line, size_t n) {
+    djs_follow_add(s, (const uint8_t *)"\n", 1);
+    djs_follow_add(s, line, n);
+    s->leaf.line = n;
+    djs_follow_show(s);
 }
 
 /* Does the node's content begin with what is known of the leaf? */
@@ -141,17 +189,21 @@ bool djs_follow_settle(djs_spine *s, djs_render *r, cmark_node *node) {
         djs_buf_clear(&s->html);
         return false;
     }
-    djs_buf_put(&s->html, s->page->tail.ptr + head, leaf->firm - head);
+    size_t end = size;
+    while (end > leaf->taken && node->content.ptr[end - 1] == '\n') end--;
+    djs_follow_add(s, node->content.ptr + leaf->taken, end - leaf->taken);
+    bool shown = !r->notes && (leaf->known == leaf->text.len || djs_leaf_catch_up(leaf, s->page, s->edits)) &&
+                 djs_leaf_is_shown(leaf);
+    djs_buf_put(&s->html, s->page->tail.ptr + head, (shown ? s->page->tail.len : leaf->firm) - head);
     r->mark = s->html.len;
-    djs_follow_add(s, node->content.ptr + leaf->taken, size - leaf->taken);
-    djs_buf_put(&s->misses, leaf->misses.ptr, leaf->missed);
+    djs_buf_put(&s->misses, leaf->misses.ptr, shown ? leaf->misses.len : leaf->missed);
     djs_spine_check(&s->misses);
     djs_inlines in = {.text = leaf->text.ptr,
                       .n = leaf->text.len,
                       .from = leaf->context,
                       .before = leaf->taken - leaf->text.len};
     if (r->notes) r->leaf_uses = djs_notes_uses(r->notes, false);
-    djs_render_split(r, &in);
+    if (!shown) djs_render_split(r, &in);
     djs_render_close(r, node, false);
     if (r->on_leaf) r->on_leaf(r, node);
     r->position += size;

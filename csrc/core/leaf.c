@@ -35,20 +35,6 @@ static size_t told(const djs_leaf *leaf) {
     return line || leaf->taken == n ? start : n; /* a line that began before the text is none */
 }
 
-/* After a parse: may plain text follow as it is? Not near an address, whose end depends on what follows. */
-static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
-    const uint8_t *text = leaf->text.ptr;
-    size_t n = in->told, words = 0;
-    if (n <= leaf->context || !in->open_end) return false;
-    for (size_t i = n; i-- > 0 && words < 1;) {
-        if ((text[i] == ':' && text[i + 1] == '/') || text[i] == '@' || text[i] == '&' ||
-            (text[i] == 'w' && i && text[i - 1] == 'w'))
-            return false;
-        words += cmark_isspace(text[i]) != 0;
-    }
-    return true;
-}
-
 /* ---- all other text ---- */
 
 /* Forgets what is firm: html bytes of the tail, and all text before `firm` but one character, which tells
@@ -86,6 +72,12 @@ static void settle_plain(djs_leaf *leaf, const djs_page *page, const djs_notes *
 
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
     if (leaf->known == leaf->text.len) return;
+    if (djs_leaf_catch_up(leaf, page, edits)) {
+        leaf->known = leaf->text.len;
+        return;
+    }
+    if (leaf->unsent) djs_page_grow(page, page->tail.len - leaf->unsent, edits);
+    leaf->unsent = 0;
     settle_plain(leaf, page, r->notes);
     size_t n = told(leaf);
     leaf->known = leaf->text.len;
@@ -108,19 +100,7 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
         return;
     }
     djs_page_amend(page, leaf->firm, r->out->ptr, r->mark, edits);
-    if (n == leaf->text.len && in.held) {
-        leaf->wake = djs_wait_for(in.held, leaf->stop);
-        leaf->patience = in.patience;
-    } else if (n == leaf->text.len && is_quiet(leaf, &in)) {
-        leaf->quiet = true;
-        leaf->settled = in.settled;
-        leaf->span = DJS_SPAN_NONE;
-        leaf->base = 0;
-        leaf->word = djs_word(leaf->text.ptr, n);
-        leaf->seen = leaf->shown = leaf->plain = in.told;
-        if (leaf->text.ptr[in.told - 1] == ':')
-            leaf->seen--; /* what follows tells whether it is an address */
-    }
+    if (n == leaf->text.len) djs_leaf_parsed(leaf, &in);
     if (in.firm > leaf->context) leaf->missed = in.misses;
     if (in.firm > leaf->context) forget(leaf, firm_html, in.firm);
     else leaf->firm += firm_html;

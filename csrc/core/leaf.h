@@ -23,6 +23,7 @@ typedef struct {
     bool on;
     bool paragraph;         /* or a heading, or a cell */
     bool math;              /* "$" means something */
+    bool breaks;            /* the end of a line is a <br> */
     uint8_t stop;           /* of those above */
     const cmark_node *node; /* the live paragraph; NULL while only the unfinished line makes it */
     size_t start;           /* in djs_page.tail: where its start tag begins */
@@ -44,6 +45,8 @@ typedef struct {
     size_t base;   /* of text: where the last one began, with nothing open before it; or 0 */
     size_t base_html; /* in djs_page.tail: the same place, from leaf->firm on */
     size_t word;      /* of text: where the last word begins, as far as addresses go */
+    bool in_code;     /* what is open is code, where the end of a line is a space */
+    size_t unsent;    /* bytes at the end of djs_page.tail that no edit has brought: its start tag */
     size_t plain;     /* of text: where what was shown since it was quiet begins */
     size_t shown;     /* of text: what the page shows, trailing spaces not among it */
     size_t seen;      /* of text: known to be plain */
@@ -76,6 +79,18 @@ bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *all)
 /* The same, and shows it, if it is plain text that cannot mean anything else: true. Else djs_tail_show must.
  */
 bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits);
+
+/* The same for text that is known already. */
+bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits);
+
+/* Nothing of its text is on the page yet, which begins at `from`, and with a letter or digit. */
+void djs_leaf_at_start(djs_leaf *leaf, size_t from);
+
+/* Its text was parsed as `in` says, and is on the page: notes whether more of it needs a parser. */
+void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in);
+
+/* Is all of it on the page, as it will be when nothing follows? */
+bool djs_leaf_is_shown(const djs_leaf *leaf);
 
 /* Shows what is known of it: renders with r, whose out is scratch space, and
  * amends the page. */

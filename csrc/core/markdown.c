@@ -146,14 +146,31 @@ static bool is_clean(const uint8_t *bytes, size_t n) {
     return i == n;
 }
 
+/* The usual case: valid UTF-8, whose last character may be cut. Otherwise nothing is done. */
+static bool feed_valid(djs_markdown *md, const uint8_t *bytes, size_t n) {
+    if (!md->cut_n && is_clean(bytes, n)) {
+        djs_buf_put(&md->text, bytes, n);
+        md->fed += n;
+        return true;
+    }
+    size_t all = md->cut_n + n;
+    if (!djs_buf_grow(&md->text, all)) return true;
+    uint8_t *text = md->text.ptr + md->text.len;
+    memcpy(text, md->cut, md->cut_n);
+    memcpy(text + md->cut_n, bytes, n);
+    size_t valid = djs_utf8_valid(text, all), cut = all - valid;
+    if (cut >= sizeof md->cut || djs_utf8_unfinished(text + valid, cut) != cut || memchr(text, 0, valid))
+        return false;
+    memcpy(md->cut, text + valid, md->cut_n = cut);
+    md->text.len += valid;
+    md->fed += n;
+    return true;
+}
+
 djs_status djs_markdown_feed(djs_markdown *md, const uint8_t *bytes, size_t n) {
     if (md->failed || md->finished) return md->failed ? md->failed : DJS_ECLOSED;
     if (n > md->options.max_bytes - md->fed) return DJS_ETOOBIG;
-    if (!md->cut_n && !md->options.fill && is_clean(bytes, n)) {
-        djs_buf_put(&md->text, bytes, n);
-        md->fed += n;
-        return md->failed = md->text.status;
-    }
+    if (!md->options.fill && feed_valid(md, bytes, n)) return md->failed = md->text.status;
     size_t text = md->text.len, source = md->source.len;
     while (md->cut_n && n) { /* finish a character that was cut */
         md->cut[md->cut_n++] = *bytes;

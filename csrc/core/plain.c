@@ -72,12 +72,20 @@ static unsigned classes(const uint8_t *text, size_t n) {
     return all;
 }
 
-/* Where plain text that begins at text[from] ends; bytes of other classes than `odd` are plain. */
+/* Is the end of a line, after a word and before one, nothing but itself? */
+static bool is_soft(const uint8_t *text, size_t at) {
+    return at && text[at - 1] != ' ' && !(class[text[at - 1]] & (HELD | OTHER)) &&
+           (cmark_isalpha(text[at + 1]) || text[at + 1] >= 0x80);
+}
+
+/* Where plain text that begins at text[from] ends; bytes of other classes than `odd` are plain, and ends of
+ * lines, unless LINE is among them. */
 static size_t plain_end(const uint8_t *text, size_t from, size_t n, unsigned odd) {
     for (size_t i = from; i < n; i++) {
         uint8_t c = text[i];
         if (!(class[c] & odd)) continue;
-        if (c == 'w' && text[i - 1] != 'w') continue;
+        if (c == 'w' && !(i && text[i - 1] == 'w')) continue;
+        if (c == '\n' && !(odd & LINE) && i + 1 < n && is_soft(text, i)) continue;
         if (c == ':' && !(i + 1 < n && text[i + 1] == '/')) continue; /* no address, or not yet */
         if (c == '!' && i + 1 < n && text[i + 1] != '[') continue;
         return i;
@@ -88,6 +96,24 @@ static size_t plain_end(const uint8_t *text, size_t from, size_t n, unsigned odd
 size_t djs_word(const uint8_t *text, size_t n) {
     while (n && !(class[text[n - 1]] & BREAK)) n--;
     return n;
+}
+
+unsigned djs_wait_for(char held, uint8_t stop) {
+    unsigned wake = held == ']'   ? CLOSER | ESCAPE
+                    : held == ')' ? AT
+                    : held == '*' ? HELD
+                    : held == '$' ? DOLLAR
+                                  : 0;
+    return wake ? wake | LINE | stop : 0;
+}
+
+bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
+    if (!wait->wake || n > wait->most || classes(line + wait->line, n - wait->line) & wait->wake) {
+        wait->wake = 0;
+        return false;
+    }
+    wait->line = n;
+    return true;
 }
 
 /* ---- spans ---- */
@@ -108,7 +134,7 @@ static djs_span kind_of(uint8_t c, size_t length) {
 static size_t mark(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
     size_t length = run(text, at, n), after = at + length;
     djs_span kind = kind_of(text[at], length);
-    if (!kind || after == n) return 0;
+    if (!kind || !at || after == n) return 0;
     if (leaf->span == kind)
         return cmark_isalnum(text[at - 1]) && strchr(" .,;?)", text[after]) && text[after] ? length : 0;
     if (!leaf->settled || text[at - 1] != ' ' || !cmark_isalnum(text[after])) return 0;
@@ -125,27 +151,72 @@ static const char *const tags[][2] = {
  */
 static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned odd, djs_buf *tail) {
     size_t end, length, at = leaf->seen;
-    while ((end = plain_end(text, at, n, odd)) < n && (length = mark(leaf, text, end, n))) {
+    for (;;) {
+        bool code = leaf->in_code || leaf->span == DJS_SPAN_CODE;
+        end = plain_end(text, at, n, odd | (code ? LINE : 0));
+        if (end == n || !(length = mark(leaf, text, end, n))) return end;
         bool opens = !leaf->span;
         const char *tag = tags[kind_of(text[end], length)][!opens];
         djs_buf_put(tail, text + leaf->shown, end - leaf->shown);
         djs_buf_put(tail, tag, strlen(tag));
         if (opens) leaf->base = end, leaf->base_html = tail->len - strlen(tag) - leaf->firm;
+        leaf->in_code = false;
         leaf->span = opens ? kind_of(text[end], length) : DJS_SPAN_NONE;
         leaf->settled = !opens;
         leaf->plain = leaf->shown = leaf->seen = at = end + length;
     }
-    return end;
+}
+
+/* ---- after a parse ---- */
+
+/* May plain text follow as it is? Not near an address, whose end depends on what follows. */
+static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
+    const uint8_t *text = leaf->text.ptr;
+    size_t n = in->told, words = 0;
+    if (n <= leaf->context || !in->open_end) return false;
+    for (size_t i = n; i-- > 0 && words < 1;) {
+        if ((text[i] == ':' && text[i + 1] == '/') || text[i] == '@' || text[i] == '&' ||
+            (text[i] == 'w' && i && text[i - 1] == 'w'))
+            return false;
+        words += cmark_isspace(text[i]) != 0;
+    }
+    return true;
+}
+
+/* The span that alone is open, if it is one that mark() can close: it begins where what is firm ends. */
+static djs_span open_span(const uint8_t *text, size_t firm, size_t n) {
+    size_t length = firm < n ? run(text, firm, n) : 0, after = firm + length;
+    djs_span kind = length ? kind_of(text[firm], length) : DJS_SPAN_NONE;
+    if (!kind || after >= n || !cmark_isalnum(text[after])) return DJS_SPAN_NONE;
+    return plain_end(text, after, n, HELD | OTHER | WWW | DOLLAR | LINE) == n ? kind : DJS_SPAN_NONE;
+}
+
+void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
+    if (in->held) {
+        leaf->wake = djs_wait_for(in->held, leaf->stop);
+        leaf->patience = in->patience;
+    } else if (is_quiet(leaf, in)) {
+        leaf->quiet = true;
+        leaf->settled = in->settled;
+        leaf->in_code = in->in_code;
+        leaf->span = in->settled ? DJS_SPAN_NONE : open_span(in->text, in->firm, in->told);
+        leaf->base = 0;
+        leaf->word = djs_word(in->text, leaf->text.len);
+        leaf->seen = leaf->shown = leaf->plain = in->told;
+        if (in->text[in->told - 1] == ':') leaf->seen--; /* what follows tells whether it is an address */
+    }
 }
 
 /* ---- more text ---- */
 
+static bool is_space(uint8_t c) { return c == ' ' || c == '\n'; }
+
 /* How much of text[0..end) can be shown; *seen: what of it need not be looked at again. */
 static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
-    while (end > leaf->shown && (text[end - 1] == ' ' || text[end - 1] == '!')) end--;
+    while (end > leaf->shown && (is_space(text[end - 1]) || text[end - 1] == '!')) end--;
     size_t word = end == n ? leaf->word : djs_word(text, end);
     if (word < end && word >= leaf->shown && djs_link_begun(text + word, end - word)) {
-        for (end = *seen = word; end > leaf->shown && text[end - 1] == ' ';) end--;
+        for (end = *seen = word; end > leaf->shown && is_space(text[end - 1]);) end--;
     } else if (*seen == n && text[n - 1] == ':') {
         --*seen;
     }
@@ -156,12 +227,12 @@ static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t
 static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edits) {
     enum { PATIENT = 16 };
     const uint8_t *text = leaf->text.ptr;
-    size_t n = leaf->text.len, end = n, from = page->tail.len;
-    unsigned odd = HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0);
+    size_t n = leaf->text.len, end = n, from = page->tail.len - leaf->unsent;
+    unsigned odd = HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0) | (leaf->breaks ? LINE : 0);
     bool sure = true;
     if (all & odd) end = take_spans(leaf, text, n, odd, &page->tail);
     size_t seen = end;
-    if (leaf->settled && end < n && text[end] == '[' && text[end - 1] != '!' &&
+    if (leaf->settled && end && end < n && text[end] == '[' && text[end - 1] != '!' &&
         !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
         leaf->wake = djs_wait_for(']', leaf->stop);
         leaf->patience = end + DJS_HOLD_BRACKET;
@@ -175,25 +246,8 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
         leaf->shown = end;
     }
     if (page->tail.len > from) djs_page_grow(page, from, edits);
+    leaf->unsent = 0;
     return sure;
-}
-
-unsigned djs_wait_for(char held, uint8_t stop) {
-    unsigned wake = held == ']'   ? CLOSER | ESCAPE
-                    : held == ')' ? AT
-                    : held == '*' ? HELD
-                    : held == '$' ? DOLLAR
-                                  : 0;
-    return wake ? wake | LINE | stop : 0;
-}
-
-bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
-    if (!wait->wake || n > wait->most || classes(line + wait->line, n - wait->line) & wait->wake) {
-        wait->wake = 0;
-        return false;
-    }
-    wait->line = n;
-    return true;
 }
 
 bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *classes) {
@@ -220,4 +274,23 @@ bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page
     if (leaf->text.status) edits->html.status = leaf->text.status;
     if (!leaf->wake) return extend(leaf, rest ? ~0u : all, page, edits);
     return leaf->text.len <= leaf->patience && !(all & leaf->wake);
+}
+
+void djs_leaf_at_start(djs_leaf *leaf, size_t from) {
+    leaf->quiet = leaf->settled = true;
+    leaf->in_code = false;
+    leaf->seen = leaf->shown = leaf->plain = from;
+    leaf->known = 0;
+    leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
+}
+
+bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
+    return leaf->quiet && !leaf->wake && extend(leaf, ~0u, page, edits);
+}
+
+bool djs_leaf_is_shown(const djs_leaf *leaf) {
+    size_t n = leaf->text.len;
+    while (n > leaf->shown && (leaf->text.ptr[n - 1] == ' ' || leaf->text.ptr[n - 1] == '\n')) n--;
+    return leaf->quiet && leaf->settled && leaf->shown == n;
 }

@@ -523,6 +523,13 @@ void djs_render_close(djs_render *r, const cmark_node *node, bool body) {
     }
 }
 
+void djs_render_cell(djs_render *r, bool header, uint8_t align) {
+    lit(r, header ? "<th" : "<td");
+    if (align)
+        lit(r, align == 'l' ? " align=\"left\"" : align == 'r' ? " align=\"right\"" : " align=\"center\"");
+    lit(r, ">");
+}
+
 void djs_render_row(djs_render *r, cmark_node *row, bool *body) {
     bool header = cmark_gfm_extensions_get_table_row_is_header(row);
     if (header) lit(r, "<thead>");
@@ -537,13 +544,7 @@ void djs_render_row(djs_render *r, cmark_node *row, bool *body) {
         /* A row that is still growing has no padding cells yet. */
         bool padding = !header && cell->start_column == 0;
         if (padding && r->tail && r->tail->parent == row) break;
-        uint8_t align = djs_cmark_alignment(cell);
-        lit(r, header ? "<th" : "<td");
-        if (align)
-            lit(r, align == 'l'   ? " align=\"left\""
-                   : align == 'r' ? " align=\"right\""
-                                  : " align=\"center\"");
-        lit(r, ">");
+        djs_render_cell(r, header, djs_cmark_alignment(cell));
         djs_render_inlines(r, cell);
         closing(r, header ? "</th>" : "</td>");
     }

@@ -97,6 +97,9 @@ void djs_render_anchor(djs_render *r, cmark_node *heading, uint32_t id);
  * as an offset in out. */
 size_t djs_render_split(djs_render *r, djs_inlines *in);
 
+/* The start tag of a table's cell; align as djs_cmark_alignment. */
+void djs_render_cell(djs_render *r, bool header, uint8_t align);
+
 /* One row of a table; *body becomes true when it opened <tbody>. Its cells' user_data become their index. */
 void djs_render_row(djs_render *r, cmark_node *row, bool *body);
 

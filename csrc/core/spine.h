@@ -41,10 +41,16 @@ struct djs_spine {
     int defs_line;       /* the line where the open paragraph began of which `defs` bytes are definitions */
     size_t defs;         /* that no later line can change */
     djs_wait wait;       /* what the unfinished line waits for */
-    djs_leaf leaf;       /* the paragraph that grows */
-    djs_buf spare;       /* what it renders into */
-    djs_buf html;        /* settled since the page was last turned */
-    size_t mark;         /* as djs_render.mark */
+    struct {             /* row.h: the table's row that the unfinished line is */
+        bool on, full;   /* full: it has all its cells, what follows is dropped */
+        bool inside;     /* a cell whose end has not come */
+        size_t cell;     /* which one */
+        size_t line;     /* bytes of the line that were seen */
+    } row;
+    djs_leaf leaf; /* the paragraph that grows */
+    djs_buf spare; /* what it renders into */
+    djs_buf html;  /* settled since the page was last turned */
+    size_t mark;   /* as djs_render.mark */
     djs_page *page;
     djs_edits *edits;
     const djs_render_options *options;

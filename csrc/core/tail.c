@@ -17,6 +17,7 @@
 #include "alert.h"
 #include "complete.h"
 #include "follow.h"
+#include "row.h"
 #include <cmark_ctype.h>
 #include <inlines.h>
 
@@ -163,11 +164,21 @@ static bool is_blank(const uint8_t *line, size_t n) {
 
 /* After an open paragraph: nothing but the beginning of a line, which nobody can tell yet? */
 static bool is_marker(const uint8_t *line, size_t n) {
-    size_t i = 0, run;
+    size_t i = 0, start;
     while (i < n && line[i] == ' ') i++;
-    for (run = i; i < n && line[i] == line[run]; i++) {}
-    if (run < n && !strchr("-*+", line[run])) return false;
+    for (start = i; i < n && cmark_isdigit(line[i]); i++) {}
+    if (i > start + 9) return false;
+    if (i > start && i < n && (line[i] == '.' || line[i] == ')')) i++;
+    else if (i == start) /* one or more of them */
+        while (i < n && strchr("-*+", line[i]) && line[i] == line[start]) i++;
+    if (i == n) return true;
+    size_t space = i, run;
     while (i < n && line[i] == ' ') i++;
+    if (i == n) return true;
+    if (i == space || i > space + 4) return false;                      /* "-     *" is code */
+    if (!cmark_isdigit(line[start]) && space > start + 1) return false; /* "-- **" is text */
+    run = i;
+    while (i < n && strchr("-*+_`~", line[i]) && line[i] == line[run]) i++;
     return i == n;
 }
 
@@ -305,6 +316,7 @@ static bool add_notes(djs_spine *s, djs_render *r, bool last, size_t n, bool *te
 /* A copy of the spine gets the unfinished line, and is shown in place of the
  * tail. known: the open paragraph is s->leaf, and up to date but for the line. */
 static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
+    s->row.on = false;
     djs_leaf *leaf = &s->leaf;
     djs_refmap fresh = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap}, map = fresh;
     cmark_node **copies = djs_scratch.calloc(djs_level_count(s), sizeof *copies);
@@ -387,6 +399,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     if (text && r.tail_inlines.text && r.mark > r.tail_inside && r.mark >= r.tail_firm) {
         djs_follow_begin(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, line,
                          partial ? n : 0);
+        if (leaf->on && leaf->stop == DJS_STOP_CELL) djs_row_begin(s, (size_t)tail->as.cell_index, n);
     } else if (text && partial && r.tail_inlines.text) {
         int stop = djs_follow_stops(tail, line, n);
         size_t more = (size_t)tail->content.size;
@@ -404,12 +417,20 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     if (lines) s->raw_line = 0;
     s->wait.wake = 0;
     if (s->growing && show_raw(s, line, n)) return;
+    if (lines) s->row.on = false;
+    if (djs_row_show(s, line, n)) return;
     unsigned all;
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
         leaf->on = djs_leaf_take(leaf, line, n, &all);
         djs_spine_check(&leaf->text);
     }
+    /* A letter begins nothing but text; what looks like one may be a byte order mark. */
+    bool letter = n && !s->raw && (cmark_isalpha(line[0]) || (line[0] >= 0xC0 && s->live->line_number));
+    bool alone = djs_level_count(s) == 1 && s->live->current == s->live->root && !s->notes;
     if (leaf->on && (leaf->line || is_marker(line, n))) djs_follow_show(s);
+    else if (leaf->on && letter) djs_follow_go_on(s, line, n);
+    else if (alone && letter && !djs_link_begun(line, n)) djs_follow_open(s, line, n);
+    else if (alone && is_blank(line, n)) djs_spine_flush(s);
     else show_copy(s, line, n, leaf->on);
 }
 

@@ -39,11 +39,11 @@ stream, paragraph, before, most = (
     resident(),
     0,
 )
-for _ in range(4_000_000 // len(paragraph)):
+for _ in range(10_000_000 // len(paragraph)):
     stream.feed(paragraph)
     stream.edits()
     most = max(most, resident() - before)
-assert most < 256 * 1024, f"{most:,} bytes for a stream of 4 MB of paragraphs"
+assert most < 256 * 1024, f"{most:,} bytes for a stream of 10 MB of paragraphs"
 
 before = resident()
 idle = [MarkdownStream() for _ in range(10_000)]
