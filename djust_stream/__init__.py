@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .fragment import Fragment as Fragment
     from .fragment import escape as escape
     from .fragment import html as html
+    from .markdown import MarkdownOptions as MarkdownOptions
     from .markdown import MarkdownStream as MarkdownStream
     from .markdown import render_markdown as render_markdown
     from .mixin import StreamingMixin as StreamingMixin
@@ -30,6 +31,7 @@ _HOME = {
     "StreamConsumer": "consumer",
     "Stream": "stream",
     "StreamClosedError": "stream",
+    "MarkdownOptions": "markdown",
     "MarkdownStream": "markdown",
     "render_markdown": "markdown",
     "Fragment": "fragment",
@@ -42,6 +44,7 @@ _HOME = {
 __version__ = "0.1.0"
 __all__ = [
     "Fragment",
+    "MarkdownOptions",
     "MarkdownStream",
     "Stream",
     "StreamClosedError",

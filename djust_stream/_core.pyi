@@ -4,6 +4,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from django.utils.safestring import SafeString
+from typing_extensions import Unpack
+
+from .markdown import MarkdownOptions
 
 FORM_DJUST: Final[int]
 """The form that djust's stock client applies (tests/spec/wire.md)."""
@@ -15,6 +18,9 @@ FORM_COMPACT_TYPED: Final[int]
 OPS: Final[dict[str, int]]
 """What Batch.push takes: start, text, text_append, text_replace, text_prepend, append, prepend, replace,
 delete, prune, error, done."""
+
+MARKDOWN_OPTIONS: Final[tuple[str, ...]]
+"""The names in djust_stream.MarkdownOptions."""
 
 Edit: TypeAlias = (
     tuple[Literal["grow"], int, str]
@@ -96,10 +102,7 @@ class MarkdownStream:
     wherever it was cut; nothing that has settled is touched again, but for a list that turns loose and a
     label that is defined late.
 
-    images, dir_auto, cjk_emphasis, math, footnotes: as render_markdown.
-    mode: "complete" shows what is open as closed and holds back what cannot be told yet; "raw" shows each
-        frame as if the text ended there; "hold" shows only what no text that follows can change: a paragraph
-        when it has ended, a line of code or a row of a table with its line.
+    options: see djust_stream.MarkdownOptions. An unknown name is a TypeError, an unknown value a ValueError.
     max_bytes: of source; more, and feed raises OverflowError.
     fill: only grow and fill edits, for clients that know no other; keeps the source.
     """
@@ -107,14 +110,9 @@ class MarkdownStream:
     def __new__(
         cls,
         *,
-        images: str = "link",
-        mode: str = "complete",
-        dir_auto: bool = True,
         max_bytes: int = 16777216,
         fill: bool = False,
-        cjk_emphasis: bool = False,
-        math: bool = False,
-        footnotes: bool | str = False,
+        **options: Unpack[MarkdownOptions],
     ) -> MarkdownStream: ...
     def feed(self, text: str | bytes, /) -> None:
         """Append text: str, or bytes of UTF-8 that may be cut inside a character. Buffers only.
@@ -139,13 +137,8 @@ def render(
     /,
     *,
     partial: bool = False,
-    images: str = "link",
-    mode: str = "complete",
-    dir_auto: bool = True,
     max_bytes: int = 16777216,
-    cjk_emphasis: bool = False,
-    math: bool = False,
-    footnotes: bool | str = False,
+    **options: Unpack[MarkdownOptions],
 ) -> str:
     """Markdown to safe HTML, all at once; see djust_stream.render_markdown."""
 

@@ -1,6 +1,6 @@
 """The settings: one dict, ``DJUST_STREAM``; read here and nowhere else.
 
-    DJUST_STREAM = {"INTERVAL_S": 1 / 30, "MAX_PENDING_BYTES": 256 * 1024}
+    DJUST_STREAM = {"INTERVAL_S": 1 / 30, "MARKDOWN": {"breaks": True}}
 
 Checked at start-up by checks.py; a setting that is wrong stops its first user as well.
 """
@@ -8,7 +8,7 @@ Checked at start-up by checks.py; a setting that is wrong stops its first user a
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from ._core import MARKDOWN_OPTIONS, MarkdownStream
 from .stream import Limits
 
 NAME = "DJUST_STREAM"
@@ -58,8 +59,42 @@ class Text:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """A setting that is a dict of options, which the Markdown engine itself checks."""
+
+    default: Mapping[str, Any]
+    says: str
+
+    def fault(self, value: object) -> str | None:
+        """What is wrong with the value, or None; unknown_options() has what is wrong with its names."""
+        if not isinstance(value, Mapping):
+            return f"is a dict, not {value!r}"
+        for name, given in value.items():
+            if name not in MARKDOWN_OPTIONS:
+                continue
+            try:
+                MarkdownStream(**{name: given})
+            except (TypeError, ValueError) as error:
+                return f"has a wrong value: {error}"
+        return None
+
+
+def unknown_options(options: object) -> list[tuple[str, str]]:
+    """The names that are no options of Markdown: (name, remedy) each."""
+    given = options if isinstance(options, Mapping) else {}
+    return [(str(name), _near(name, MARKDOWN_OPTIONS)) for name in given if name not in MARKDOWN_OPTIONS]
+
+
+def _near(name: object, names: Sequence[str]) -> str:
+    """What to say of a name that is none of these, all spelled in capitals or all in small letters."""
+    text = str(name).upper() if names[0].isupper() else str(name).lower()
+    near = difflib.get_close_matches(text, names, 1, 0.5)
+    return f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names)}."
+
+
 _DEFAULT = Limits()
-SETTINGS: dict[str, Number | Text] = {
+SETTINGS: dict[str, Number | Text | Options] = {
     "INTERVAL_S": Number(_DEFAULT.interval_s, 0.001, 10, "seconds between two frames of a stream"),
     "MAX_PENDING_BYTES": Number(
         _DEFAULT.max_pending_bytes, 1024, 1 << 30, "what may wait for a reader before its writer waits"
@@ -74,6 +109,7 @@ SETTINGS: dict[str, Number | Text] = {
     "IMAGES": Text(
         _DEFAULT.images, "how Markdown shows an image: as a link, or as the image", ("link", "show")
     ),
+    "MARKDOWN": Options({}, "the options of MarkdownStream, for all Markdown: docs/markdown-options.md"),
     "ERROR_MESSAGE": Text(
         "Something went wrong. The answer may be incomplete.",
         "what a reader sees when start_stream's coroutine raises",
@@ -89,11 +125,15 @@ def problems(value: object) -> list[tuple[str, str, str]]:
     for key, given in value.items():
         setting = SETTINGS.get(key)
         if setting is None:
-            near = difflib.get_close_matches(str(key).upper(), SETTINGS, 1, 0.5)
-            remedy = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(SETTINGS)}."
-            found.append(("unknown", f"{NAME} has no setting {key!r}.", remedy))
-        elif fault := setting.fault(given):
+            found.append(("unknown", f"{NAME} has no setting {key!r}.", _near(key, list(SETTINGS))))
+            continue
+        if fault := setting.fault(given):
             found.append(("value", f"{NAME}[{key!r}] {fault}.", f"It is {setting.says}."))
+        if isinstance(setting, Options):
+            found += [
+                ("unknown", f"{NAME}[{key!r}] has no option {name!r}.", remedy)
+                for name, remedy in unknown_options(given)
+            ]
     return found
 
 
@@ -112,6 +152,7 @@ def limits() -> Limits:
         max_stream_bytes=get("MAX_STREAM_BYTES"),
         images=get("IMAGES"),
         slow_reader_timeout_s=get("SLOW_READER_TIMEOUT_S"),
+        markdown=get("MARKDOWN"),
     )
 
 

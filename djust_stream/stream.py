@@ -26,12 +26,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
+import re
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
 
@@ -78,6 +80,10 @@ class Sink(Protocol):
         """
 
 
+_PLAIN_NAME = re.compile("[a-z][a-z0-9-]{0,60}")
+_OTHER = re.compile("[^a-z0-9]+")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How often and how much; DJUST_STREAM has a setting for each."""
@@ -88,6 +94,28 @@ class Limits:
     max_stream_bytes: int = 16 << 20
     images: str = "link"
     slow_reader_timeout_s: float = 60.0
+    markdown: Mapping[str, Any] = field(default_factory=dict)  # options of MarkdownStream
+
+    def markdown_options(self, prefix: str = "") -> dict[str, Any]:
+        """The options of each document; where it has ids, they begin with the prefix, if there is one."""
+        options = {"images": self.images, **self.markdown}
+        for name in ("footnotes", "heading_ids") if prefix else ():
+            if options.get(name):
+                options[name] = prefix
+        return options
+
+
+def id_prefix(name: str, target: str = "") -> str:
+    """What the ids in a document of a stream begin with: "answer_7-" for "answer-7".
+
+    Only the last character is a "-", so no prefix begins another one, and two documents on one page share
+    no id. A name that is not made of a-z, 0-9 and "-", and a target, count by a digest as well.
+    """
+    if not target and _PLAIN_NAME.fullmatch(name):
+        return name.replace("-", "_") + "-"
+    words = _OTHER.sub("_", f"{name}_{target}".lower()).strip("_")[:40]
+    digest = hashlib.blake2s(f"{name}\0{target}".encode(), digest_size=6).hexdigest()
+    return f"md_{words}_{digest}-"
 
 
 class _Sent(Coroutine[Any, Any, None]):
@@ -541,9 +569,9 @@ class Stream(BatchOwner):
         self._asides += 1
         self._push(ops.TEXT_MODES["replace"], "", target, 0)
         document = MarkdownStream(
-            images=self.limits.images,
             max_bytes=self.limits.max_stream_bytes,
             fill=self.reader.sink.form == FORM_DJUST,
+            **self.limits.markdown_options(id_prefix(self.name, target)),
         )
         self._documents[target] = document
         self._make_special()

@@ -12,7 +12,7 @@ import html
 import re
 
 VOID = {"br", "hr", "img", "input"}
-BLOCK = {"p", "ul", "ol", "li", "blockquote", "pre", "hr", "table", "thead", "tbody", "tr", "th", "td"}
+BLOCK = {"p", "div", "ul", "ol", "li", "blockquote", "pre", "hr", "table", "thead", "tbody", "tr", "th", "td"}
 BLOCK |= {f"h{level}" for level in range(1, 7)}
 KNOWN = VOID | BLOCK | set(["a", "code", "del", "em", "section", "span", "strong", "sup"])
 TOKEN = re.compile(r"<(/?)([a-z0-9]+)((?: [a-z-]+=\"[^\"<>]*\")*)>|([^<>]+)")

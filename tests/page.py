@@ -205,9 +205,9 @@ def djust(*ops: dict[str, Any], stream: str = "s") -> dict[str, Any]:
     return {"type": "stream", "stream": stream, "ops": [own | op for op in ops]}
 
 
-def markdown_frames(pieces: Iterable[str], stream: str = "s") -> Iterator[str]:
+def markdown_frames(pieces: Iterable[str], stream: str = "s", **options: Any) -> Iterator[str]:
     """What a server sends for Markdown that comes in pieces: a message each, "" for none, and the end's."""
-    engine, batch = MarkdownStream(), Batch(stream, f"[dj-stream='{stream}']")
+    engine, batch = MarkdownStream(**options), Batch(stream, f"[dj-stream='{stream}']")
     batch.push(OPS["start"])
     seq = 0
     for piece in [*pieces, None]:

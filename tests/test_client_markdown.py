@@ -14,11 +14,16 @@ from fetch_spec import commonmark_examples
 from page import CLIENT_URL, markdown_frames
 from streaming import examples
 
-from djust_stream import render_markdown
+from djust_stream import MarkdownOptions, render_markdown
 
 TEXTS = [example["markdown"] for example in commonmark_examples()]
 TEXTS += [markdown for markdown, _ in examples(str(Path(__file__).parent / "spec" / "markdown.md"))]
 TEXTS_PER_CALL = 100
+OPTIONS: MarkdownOptions = {"alerts": True, "heading_ids": "doc-", "breaks": True}
+OPTION_TEXTS = [
+    "> [!TIP]\n> a *b*\n> [l]\n>\n> - [l]\n> - c\n>\n>   [l]\n\n> [!TIP]\n\n[l]: /u\n",
+    "# a [l]\n\n- # a\n\n  [l]\n\na [l]\nb\n===\n\n> [!NOTE]\n>\n> # a\n> [l]\n\n[l]: /u\n",
+]
 
 STREAM = """async ([url, streams]) => {
     const { applyFrame } = await import(url);
@@ -37,6 +42,17 @@ STREAM = """async ([url, streams]) => {
     };
     return streams.map(fault);
 }"""
+
+
+@pytest.mark.parametrize("size", [1, 3, 16, 1000])
+def test_options_on_the_page(open_page: OpenPage, size: int) -> None:
+    page = open_page()
+    streams = []
+    for text in OPTION_TEXTS:
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        frames = [frame for frame in markdown_frames(pieces, **OPTIONS) if frame]
+        streams.append([frames, str(render_markdown(text, **OPTIONS))])
+    assert page.eval(STREAM, [CLIENT_URL, streams]) == [None] * len(streams)
 
 
 @pytest.mark.parametrize("size", [1, 3, 16])

@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "stream": {"_core", "clock", "counts", "ops"},
     "fragment": {"_core"},
     "markdown": {"_core"},
-    "conf": {"stream"},
+    "conf": {"_core", "stream"},
     "sinks": {"_core", "ops", "stream"},
     "stores": {"ops", "stream"},
     "providers": set(),

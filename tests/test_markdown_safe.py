@@ -1,25 +1,44 @@
 """Everything a model writes is hostile: no prefix and no frame holds more than we allow."""
 
 import re
+from typing import Any
 
 import html5lib
 import pytest
 from dom import Dom
 from streaming import one_shot
 
-from djust_stream import MarkdownStream, render_markdown
+from djust_stream import MarkdownOptions, MarkdownStream, render_markdown
 
 ELEMENTS = {"p", "ul", "ol", "li", "blockquote", "pre", "code", "em", "strong", "del", "a", "img", "br", "hr"}
 ELEMENTS |= {"table", "thead", "tbody", "tr", "th", "td", "input", *(f"h{level}" for level in range(1, 7))}
+ELEMENTS |= {"div", "span"}
 ATTRIBUTES = {
     "a": {"href", "title", "rel"},
     "img": {"src", "alt", "title"},
     "input": {"type", "checked", "disabled"},
     "ol": {"start"},
     "code": {"class"},
+    "div": {"class", "role"},
+    "p": {"class"},
+    "span": {"id"},
     "th": {"align"},
     "td": {"align"},
 }
+OPTIONS: list[MarkdownOptions] = [
+    {},
+    {"images": "show"},
+    {
+        "images": ("*.y", "x.y"),
+        "alerts": True,
+        "breaks": True,
+        "heading_ids": "doc-",
+        "links": {
+            "https": lambda url: 'javascript:alert("<b>")',
+            "http": lambda url: '/"onmouseover="x<b>\'',
+        },
+    },
+]
 ATTACKS = [
     "<script>alert(1)</script>",
     "<ScRiPt\n>alert(1)</script\n>",
@@ -48,6 +67,8 @@ ATTACKS = [
     "```x><script>\ncode\n```",
     "| <script> | `</td><script>` |\n|---|:-:|\n| [x](javascript:x) | <b> |",
     "- [ ] <input type=text autofocus onfocus=alert(1)>",
+    "> [!NOTE]\n> <script>x</script> [a](http://x.y)",
+    '# " onclick="x <script>alert(1)</script> &quot; &#34; `"`',
     "1000000000. a\n999999999. b",
     'https://x.y/<script>x</script> www.x.y/"onclick=x a@b.c"<script>',
     "xmpp:a@b.c/<script> mailto:a@b.c",
@@ -88,23 +109,27 @@ def check(html: str) -> None:
             if name == "type":
                 assert value == "checkbox"
             if name == "class":
-                assert re.fullmatch(r"language-[\w+#.-]+", value)
+                assert re.fullmatch(r"language-[\w+#.-]+|markdown-alert(-title| markdown-alert-\w+)", value)
+            if name == "id":
+                assert re.fullmatch(r"doc-[\w-]*", value)
+            if name == "role":
+                assert value == "note"
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-@pytest.mark.parametrize("images", ["link", "show"])
+@pytest.mark.parametrize("options", OPTIONS, ids=["link", "show", "all"])
 @pytest.mark.parametrize("mode", ["complete", "raw", "hold"])
-def test_no_prefix_and_no_frame_is_unsafe(attack: str, images: str, mode: str) -> None:
+def test_no_prefix_and_no_frame_is_unsafe(attack: str, options: MarkdownOptions, mode: Any) -> None:
     """Neither a style attribute nor a handler is among the attributes, so that a strict CSP passes."""
-    stream, page = MarkdownStream(images=images, mode=mode), Dom()
+    stream, page = MarkdownStream(mode=mode, **options), Dom()
     for end in range(1, len(attack) + 1):
-        check(render_markdown(attack[:end], partial=True, images=images))
+        check(render_markdown(attack[:end], partial=True, **options))
         stream.feed(attack[end - 1])
         page.apply(stream.edits())
         check(page.html())
     page.apply(stream.finish())
     check(page.html())
-    check(render_markdown(attack, images=images))
+    check(render_markdown(attack, **options))
 
 
 @pytest.mark.parametrize(

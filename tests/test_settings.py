@@ -89,6 +89,21 @@ def test_an_unknown_key_is_told_its_neighbour(key: str, near: str) -> None:
     assert repr(near) in hint
 
 
+@pytest.mark.parametrize(
+    ("name", "near"), [("break", "breaks"), ("ALERTS", "alerts"), ("zzz", "heading_ids"), ("max_bytes", "")]
+)
+def test_an_unknown_option_of_markdown(name: str, near: str) -> None:
+    [(code, message, hint)] = found(DJUST_STREAM={"MARKDOWN": {name: True}})
+    assert code == "djust_stream.E004"
+    assert message == f"DJUST_STREAM['MARKDOWN'] has no option {name!r}."
+    assert near in hint
+    with (
+        override_settings(DJUST_STREAM={"MARKDOWN": {name: True}}),
+        pytest.raises(ImproperlyConfigured, match="no option"),
+    ):
+        conf.limits()
+
+
 def test_a_key_without_neighbours() -> None:
     for key in ("zzzzzz", 5, None):
         [(code, _, hint)] = found(DJUST_STREAM={key: 1})
@@ -112,6 +127,11 @@ def test_a_key_without_neighbours() -> None:
         {"ERROR_MESSAGE": ""},
         {"ERROR_MESSAGE": 5},
         {"IMAGES": "hide"},
+        {"MARKDOWN": None},
+        {"MARKDOWN": "breaks"},
+        {"MARKDOWN": {"breaks": "yes"}},
+        {"MARKDOWN": {"images": ("https://x.y",)}},
+        {"MARKDOWN": {"heading_ids": "doc"}},
         [],
         "INTERVAL_S",
         None,
@@ -147,9 +167,13 @@ def test_settings_reach_the_limits() -> None:
         "MAX_PAYLOAD_BYTES": 4096,
         "MAX_STREAM_BYTES": 8192,
         "IMAGES": "show",
+        "MARKDOWN": {"breaks": True},
     }
     with override_settings(DJUST_STREAM=given):
-        assert conf.limits() == Limits(1, 2048, 4096, 8192, "show")
+        assert conf.limits() == Limits(1, 2048, 4096, 8192, "show", markdown={"breaks": True})
+        assert conf.limits().markdown_options() == {"images": "show", "breaks": True}
+    with override_settings(DJUST_STREAM={"MARKDOWN": {"images": ("x.y",)}}):
+        assert conf.limits().markdown_options() == {"images": ("x.y",)}
     assert conf.limits() == Limits()
 
 

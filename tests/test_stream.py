@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 import time
 from contextvars import ContextVar
@@ -18,7 +19,8 @@ from streaming import one_shot
 
 from djust_stream import ops
 from djust_stream._core import FINISHED, FORM_COMPACT
-from djust_stream.stream import Limits, Reader, Stream, StreamClosedError, Streams
+from djust_stream.markdown import render_markdown
+from djust_stream.stream import Limits, Reader, Stream, StreamClosedError, Streams, id_prefix
 
 FAST = Limits(interval_s=0.002)
 
@@ -399,6 +401,39 @@ async def test_a_frame_that_cannot_be_made_ends_its_stream_only(caplog: pytest.L
 
 
 # -- Markdown in a stream ----------------------------------------------------------------------
+
+
+async def test_markdown_has_the_options_of_the_limits() -> None:
+    sink = MemorySink()
+    stream = new_stream(sink, Limits(interval_s=1, images="show", markdown={"breaks": True}))
+    await stream.push_markdown("a\n![b](c)")
+    await stream.end(ops.DONE)
+    assert document(sink.frames) == '<p dir="auto">a<br><img src="c" alt="b"></p>'
+
+
+async def test_streams_on_one_page_share_no_id() -> None:
+    text = "# fn 1\n\n# A 1[^x]\n\n[^x]: note\n"
+    limits = Limits(interval_s=1, markdown={"footnotes": True, "heading_ids": "doc-"})
+    ids: list[str] = []
+    sink = MemorySink()
+    reader = Reader(sink)
+    for name, target in (
+        ("a", ""),
+        ("a", "#x"),
+        ("a-1", ""),
+        ("a 1", ""),
+        ("A-1", ""),
+        ("\u6f22", ""),
+        ("7", ""),
+    ):
+        html = render_markdown(text, **limits.markdown_options(id_prefix(name, target)))
+        ids += re.findall(' id="([^"]+)"', html)
+    assert ids[:4] == ["a-h-fn-1", "a-fnref-1", "a-a-1", "a-fn-1"]
+    assert len(set(ids)) == len(ids) == 28
+    stream = Stream("a-1", reader, limits)
+    await stream.push_markdown(text)
+    await stream.end(ops.DONE)
+    assert ' id="a_1-fn-1"' in document(sink.frames)
 
 
 async def test_markdown_and_other_ops_keep_their_order() -> None:

@@ -52,6 +52,20 @@ def test_images_follow_the_setting() -> None:
         assert "<img" in render("{% djust_markdown text %}", text=source)
 
 
+def test_markdown_follows_the_setting_and_its_keywords() -> None:
+    source = "> [!TIP]\n> a\n> b"
+    plain = render("{% djust_markdown text %}", text=source)
+    assert plain == render_markdown(source)
+    with override_settings(DJUST_STREAM={"MARKDOWN": {"alerts": True}, "IMAGES": "show"}):
+        html = render("{% djust_markdown text breaks=True %}", text=source)
+        assert html == render_markdown(source, alerts=True, breaks=True)
+        assert render("{% djust_markdown text alerts=False %}", text=source) == plain
+        assert "<img" in render("{% djust_markdown text %}", text="![a](b)")
+        assert "<img" not in render('{% djust_markdown text images="link" %}', text="![a](b)")
+    with pytest.raises(ValueError, match="images must be"):
+        render('{% djust_markdown text images="all" %}', text="")
+
+
 def test_script() -> None:
     assert render("{% djust_stream_script %}") == f'<script type="module" src="{SRC}"></script>'
     html = render('{% djust_stream_script url="/ws/chat/" %}')
@@ -74,5 +88,5 @@ def test_the_attributes_are_escaped() -> None:
 
 
 def test_unknown_arguments() -> None:
-    with pytest.raises(TemplateSyntaxError, match="unexpected keyword"):
-        render("{% djust_markdown text nonsense=1 %}", text="")
+    with pytest.raises(TemplateSyntaxError, match=r"no option 'break'\. Did you mean 'breaks'"):
+        render("{% djust_markdown text break=1 %}", text="")

@@ -32,7 +32,7 @@ void djs_cmark_setup(void);
 cmark_parser *djs_cmark_parser(cmark_mem *mem);
 
 /* In parser->options, beside cmark's own. */
-enum { DJS_OPT_CJK = 1 << 28, DJS_OPT_MATH = 1 << 29 };
+enum { DJS_OPT_ALERTS = 1 << 27, DJS_OPT_CJK = 1 << 28, DJS_OPT_MATH = 1 << 29 };
 
 /* ---- blocks ---- */
 
@@ -113,6 +113,8 @@ struct djs_refmap {
     size_t padding;      /* cells that tables were filled up with, kept here as each parser has a map */
     const uint8_t *text; /* the leaf that is parsed, and how much text of leaves there is before it */
     size_t position;
+    bool any;    /* every label is defined, as nothing; */
+    bool notes;  /* but those of footnotes */
     bool capped; /* one of the limits below was met */
 };
 

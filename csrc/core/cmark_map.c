@@ -92,6 +92,9 @@ static bool has_room(djs_refmap *map, size_t bytes) {
 }
 
 cmark_map_entry *cmark_map_lookup(cmark_map *map, cmark_chunk *label) {
+    static cmark_reference nothing;
+    if (map && of(map)->any)
+        return of(map)->notes && label->len && *label->data == '^' ? NULL : &nothing.entry;
     if (!map || label->len < 1 || label->len > MAX_LINK_LABEL_LENGTH) return NULL;
     unsigned char *normal = normalize_map_label(map->mem, label);
     if (!normal) return NULL;

@@ -14,6 +14,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "hold.h"
+#include "alert.h"
 
 static bool is_tag(const uint8_t *tag, size_t n, const char *name) {
     size_t len = strlen(name);
@@ -53,7 +54,7 @@ void djs_hold_prune(cmark_node *open, bool empty) {
     cmark_node *node = open, *parent;
     while ((parent = node->parent)) {
         bool container = node->type == CMARK_NODE_LIST || node->type == CMARK_NODE_ITEM ||
-                         node->type == CMARK_NODE_BLOCK_QUOTE;
+                         (node->type == CMARK_NODE_BLOCK_QUOTE && !djs_alert_of(node)); /* it has a title */
         if (node->type != CMARK_NODE_PARAGRAPH && !(container && !empty && !node->first_child)) return;
         if (is_linked(node)) cmark_node_unlink(node);
         node = parent;

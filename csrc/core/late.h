@@ -12,6 +12,7 @@ typedef struct {
     size_t path, steps;  /* in djs_late.paths */
     size_t position;     /* as djs_render.position */
     size_t uses, uses_n; /* its references to footnotes: notes.h */
+    uint32_t id;         /* of a heading, as djs_render.id */
     bool due;            /* one of its labels was defined */
 } djs_late_leaf;
 

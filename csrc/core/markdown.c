@@ -17,6 +17,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "markdown.h"
+#include "alert.h"
 #include "hold.h"
 #include "late.h"
 #include "notes.h"
@@ -45,6 +46,7 @@ struct djs_markdown {
     djs_late late;
     djs_notes notes;
     bool ahead; /* the page was filled with more footnotes than the edits said: fill it again */
+    djs_slugs slugs;
 };
 
 /* Of the leaf that was noted last: where it stands, and what footnotes it uses. */
@@ -54,6 +56,7 @@ static void note_uses(djs_markdown *md, djs_render *r, size_t uses) {
     leaf->position = r->position;
     leaf->uses = r->leaf_uses;
     leaf->uses_n = uses;
+    leaf->id = r->id;
     if (r->note) djs_notes_hole(r, index);
 }
 
@@ -82,6 +85,7 @@ djs_markdown *djs_markdown_new(const djs_markdown_options *options) {
                             .page = &md->page,
                             .edits = &md->edits,
                             .options = &md->options.render,
+                            .slugs = options->render.heading_ids ? &md->slugs : NULL,
                             .raw = options->mode == DJS_RAW,
                             .strict = options->fill,
                             .on_leaf = note_leaf,
@@ -108,6 +112,7 @@ void djs_markdown_free(djs_markdown *md) {
     djs_edits_free(&md->edits);
     djs_late_free(&md->late);
     djs_notes_free(&md->notes);
+    djs_buf_free(&md->slugs.table);
     djs_buf_free(&md->page.tail);
     djs_buf_free(&md->text);
     djs_buf_free(&md->source);
@@ -228,6 +233,7 @@ static void patch_leaf(djs_markdown *md, djs_late_leaf *leaf, djs_buf *out) {
     cmark_node *node = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, &djs_scratch);
     cmark_strbuf_put(&node->content, md->late.texts.ptr + leaf->text, (bufsize_t)leaf->n);
     djs_render_inlines(&r, node);
+    if (leaf->id) djs_render_anchor(&r, node, leaf->id);
     djs_buf_clear(&s->misses); /* already noted under this leaf */
     leaf->uses = run.first;
     leaf->uses_n = run.n;
@@ -433,12 +439,13 @@ static void feed_whole(void *context, const uint8_t *line, size_t n) {
     if (r->notes) djs_notes_watch(r->notes, r->parser, n);
 }
 
-/* The blocks of the document, and its footnotes, when they are to be shown. */
-static void render_root(djs_render *r, bool partial, bool hold) {
+/* The blocks of the document but `untold`, and its footnotes, when they are to be shown. */
+static void render_root(djs_render *r, const cmark_node *untold, bool partial, bool hold) {
     bool after = false;
     uint32_t runs = 0;
     for (cmark_node *child = r->parser->root->first_child; child; child = child->next) {
         size_t before = r->out->len;
+        if (child == untold) continue;
         djs_render_block(r, child);
         if (djs_is_note(child)) after = true;
         else if (r->out->len > before) runs += after, after = false;
@@ -452,6 +459,7 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
     djs_memory memory = {0};
     djs_buf clean_text = {0};
     djs_notes notes = {.whole = !partial, .pending = options->mode == DJS_COMPLETE};
+    djs_slugs slugs = {0};
     size_t before = out->len;
     if (n > options->max_bytes) return DJS_ETOOBIG;
     if (partial) n -= djs_utf8_unfinished(text, n);
@@ -461,6 +469,7 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
         djs_memory_free(&memory);
         djs_buf_free(&clean_text);
         djs_notes_free(&notes);
+        djs_buf_free(&slugs.table);
         djs_buf_cut(out, before);
         return why;
     }
@@ -469,6 +478,7 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
     bool hold = options->mode == DJS_HOLD;
     djs_render r = {.out = out,
                     .options = &options->render,
+                    .slugs = options->render.heading_ids ? &slugs : NULL,
                     .parser = parser,
                     .map = parser->refmap,
                     .notes = options->render.footnotes ? &notes : NULL,
@@ -482,21 +492,24 @@ static djs_status render(const djs_markdown_options *options, const uint8_t *tex
     djs_refmap uncertain = {.base = {.mem = &djs_scratch}, .below = (djs_refmap *)parser->refmap};
     if (partial) {
         r.tail_map = parser->refmap = &uncertain.base;
+        djs_notes_mark_unsettled(parser->current);
         if (!hold) r.tail = djs_tail_try(parser, line, rest, r.raw);
         djs_notes_mark_open(parser->current);
     } else if (rest) {
         feed_whole(&r, line, rest);
     }
     cmark_node *open = parser->current;
+    const cmark_node *untold = partial && !r.raw ? djs_alert_undecided(parser) : NULL;
     djs_cmark_close_all(parser);
     if (partial && hold) djs_hold_prune(open, options->fill);
-    render_root(&r, partial, hold);
+    render_root(&r, untold, partial, hold);
     *unsure = uncertain.base.size > 0;
     note_capped(options, parser->refmap);
     djs_memory_free(&memory);
     djs_memory_leave();
     djs_buf_free(&clean_text);
     djs_notes_free(&notes);
+    djs_buf_free(&slugs.table);
     if (out->status) djs_buf_cut(out, before);
     return out->status;
 }

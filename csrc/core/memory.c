@@ -60,6 +60,14 @@ djs_status djs_memory_leave(void) {
     return why;
 }
 
+djs_memory *djs_memory_pause(void) {
+    djs_memory *m = current;
+    current = NULL;
+    return m;
+}
+
+void djs_memory_resume(djs_memory *m) { current = m; }
+
 void djs_memory_fail(djs_status why) {
     current->why = why;
     longjmp(current->fail, 1);

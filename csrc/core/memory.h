@@ -36,6 +36,10 @@ extern cmark_mem djs_live, djs_scratch;
 jmp_buf *djs_memory_enter(djs_memory *m);
 djs_status djs_memory_leave(void);
 
+/* While somebody else's code runs, which may enter another one. */
+djs_memory *djs_memory_pause(void);
+void djs_memory_resume(djs_memory *m);
+
 /* Ends the current call with this status. */
 _Noreturn void djs_memory_fail(djs_status why);
 

@@ -300,25 +300,36 @@ void djs_notes_reference(djs_render *r, const cmark_node *node, bool in_link) {
 
 static bool is_definition(const cmark_node *node) { return node->type == CMARK_NODE_FOOTNOTE_DEFINITION; }
 
+/* What def_count of a definition keeps. */
+enum { OPEN = 1, UNSETTLED = 2 };
+
 void djs_notes_mark_open(cmark_node *node) {
     for (; node; node = node->parent)
-        if (is_definition(node)) node->footnote.def_count = 1;
+        if (is_definition(node)) node->footnote.def_count |= OPEN;
+}
+
+void djs_notes_mark_unsettled(cmark_node *node) {
+    for (; node; node = node->parent)
+        if (is_definition(node)) node->footnote.def_count |= UNSETTLED;
 }
 
 void djs_notes_collect(djs_render *r, cmark_node *definition) {
     djs_notes *notes = r->notes;
     uint32_t index = (uint32_t)(notes->bodies.len / sizeof(body));
-    djs_buf_put(&notes->bodies, &(body){.note = NONE, .open = definition->footnote.def_count}, sizeof(body));
+    djs_buf_put(&notes->bodies, &(body){.note = NONE, .open = definition->footnote.def_count & OPEN},
+                sizeof(body));
     check(&notes->bodies);
     djs_buf *out = r->out;
     size_t base = notes->work.len, mark = r->mark, outer_base = r->note_base;
     unsigned nesting = r->nesting;
     uint32_t outer = r->note;
+    djs_slugs *slugs = r->slugs;
     bool tail = r->tail_inlines.text != NULL;
     r->out = &notes->work;
     r->mark = r->note_base = base;
     r->nesting = 0;
     r->note = index + 1;
+    if (definition->footnote.def_count & UNSETTLED) r->slugs = NULL; /* what is not settled takes none */
     const cmark_node *last = NULL;
     for (cmark_node *child = definition->first_child; child; child = child->next) {
         djs_render_block(r, child);
@@ -341,6 +352,7 @@ void djs_notes_collect(djs_render *r, cmark_node *definition) {
     r->mark = mark;
     r->nesting = nesting;
     r->note = outer;
+    r->slugs = slugs;
     r->note_base = outer_base;
     uint32_t label = find(notes, &definition->as.literal, false);
     if (label != NONE && !list_of(notes)[label].body) {

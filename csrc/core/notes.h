@@ -96,6 +96,9 @@ bool djs_notes_forget(djs_notes *notes);
 /* Marks these definitions and those they stand in as open: they have no way back yet. */
 void djs_notes_mark_open(cmark_node *node);
 
+/* The same before the unfinished line: in a stream they have not settled, whatever that line does. */
+void djs_notes_mark_unsettled(cmark_node *node);
+
 /* Is the section so small that it can be written again and again? */
 bool djs_notes_small(const djs_notes *notes);
 

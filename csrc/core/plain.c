@@ -228,7 +228,7 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
     enum { PATIENT = 16 };
     const uint8_t *text = leaf->text.ptr;
     size_t n = leaf->text.len, end = n, from = page->tail.len - leaf->unsent;
-    unsigned odd = HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0);
+    unsigned odd = HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0) | (leaf->breaks ? LINE : 0);
     bool sure = true;
     if (all & odd) end = take_spans(leaf, text, n, odd, &page->tail);
     size_t seen = end;

@@ -10,15 +10,17 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "render_html.h"
+#include "alert.h"
 #include "complete.h"
+#include "memory.h"
 #include "notes.h"
 #include "url.h"
 #include <cmark_ctype.h>
 #include <houdini.h>
 
 int djs_render_syntax(const djs_render_options *options) {
-    return (options->cjk_emphasis ? DJS_OPT_CJK : 0) | (options->math ? DJS_OPT_MATH : 0) |
-           (options->footnotes ? CMARK_OPT_FOOTNOTES : 0);
+    return (options->alerts ? DJS_OPT_ALERTS : 0) | (options->cjk_emphasis ? DJS_OPT_CJK : 0) |
+           (options->math ? DJS_OPT_MATH : 0) | (options->footnotes ? CMARK_OPT_FOOTNOTES : 0);
 }
 
 static void lit(djs_render *r, const char *html) {
@@ -75,7 +77,8 @@ static bool url_allowed(const cmark_chunk *address) {
     return djs_url_end(&state);
 }
 
-static void url(djs_render *r, const cmark_chunk *chunk) {
+/* The address as it goes into an attribute: percent-encoded, & and ' as entities. */
+static cmark_strbuf escaped(djs_render *r, const cmark_chunk *chunk) {
     cmark_strbuf href = CMARK_BUF_INIT(r->parser->mem);
     for (bufsize_t from = 0, i = 0; i <= chunk->len; i++) {
         if (i < chunk->len && chunk->data[i] < 0xFE) continue;
@@ -83,22 +86,63 @@ static void url(djs_render *r, const cmark_chunk *chunk) {
         if (i < chunk->len) cmark_strbuf_puts(&href, chunk->data[i] == 0xFE ? "%EF%BF%BE" : "%EF%BF%BF");
         from = i + 1; /* see put_mended */
     }
+    return href;
+}
+
+static void url(djs_render *r, const cmark_chunk *chunk) {
+    cmark_strbuf href = escaped(r, chunk);
     djs_buf_put(r->out, href.ptr, (size_t)href.size);
     cmark_strbuf_free(&href);
 }
 
-static void link_open(djs_render *r, const cmark_node *node) {
+/* The same as a browser has it, without entities. */
+static cmark_strbuf href_of(djs_render *r, const cmark_chunk *chunk) {
+    cmark_strbuf href = escaped(r, chunk);
+    bufsize_t to = 0;
+    for (bufsize_t i = 0; i < href.size; i++) {
+        uint8_t c = href.ptr[i];
+        if (c == '&' && href.ptr[i + 1] == 'a') i += 4; /* &amp; */
+        else if (c == '&') c = '\'', i += 5;            /* &#x27; */
+        href.ptr[to++] = c;
+    }
+    href.size = to;
+    return href;
+}
+
+/* What is to take the place of the address, if anything; false: the link goes. */
+static bool rewrite(djs_render *r, cmark_chunk *address) {
+    const djs_links *links = r->options->links;
+    cmark_strbuf href = href_of(r, address);
+    djs_address parts = djs_address_of(href.ptr, (size_t)href.size);
+    size_t key = djs_address_find(&parts, links->keys, links->n);
+    if (key == links->n) return true;
+    const djs_buf *out;
+    djs_memory *memory = djs_memory_pause(); /* it may render, too */
+    bool linked = links->rewrite(links->context, key, href.ptr, (size_t)href.size, &out);
+    djs_memory_resume(memory);
+    if (linked) *address = (cmark_chunk){out->ptr, (bufsize_t)out->len, 0};
+    return linked;
+}
+
+static bool in_link(const cmark_node *node);
+
+/* Begins a link, if there may be one: a link cannot stand in a link. */
+static bool link_open(djs_render *r, const cmark_node *node) {
+    cmark_chunk address = node->as.link.url;
+    if (in_link(node)) return false;
     if (node->flags & CMARK_NODE__OPEN) { /* its destination is still to come */
         lit(r, "<a href=\"#\">");
-        return;
+        return true;
     }
+    if ((r->options->links && !rewrite(r, &address)) || !url_allowed(&address)) return false;
     lit(r, "<a href=\"");
-    url(r, &node->as.link.url);
+    url(r, &address);
     if (node->as.link.title.len) {
         djs_buf_lit(r->out, "\" title=\"");
         attribute_text(r, node->as.link.title.data, (size_t)node->as.link.title.len);
     }
     lit(r, "\" rel=\"nofollow noopener noreferrer\">");
+    return true;
 }
 
 /* ---- inlines ---- */
@@ -136,9 +180,15 @@ static bool in_link(const cmark_node *node) {
     return false;
 }
 
+static bool image_shown(djs_render *r, const cmark_chunk *address) {
+    if (r->options->images != DJS_IMAGES_HOSTS) return r->options->images == DJS_IMAGES_SHOW;
+    cmark_strbuf href = href_of(r, address);
+    djs_address parts = djs_address_of(href.ptr, (size_t)href.size);
+    return djs_address_find(&parts, r->options->hosts, r->options->hosts_n) < r->options->hosts_n;
+}
+
 static void image(djs_render *r, const cmark_node *node) {
-    bool allowed = url_allowed(&node->as.link.url);
-    if (allowed && r->options->images == DJS_IMAGES_SHOW) {
+    if (url_allowed(&node->as.link.url) && image_shown(r, &node->as.link.url)) {
         lit(r, "<img src=\"");
         url(r, &node->as.link.url);
         djs_buf_lit(r->out, "\" alt=\"");
@@ -150,8 +200,7 @@ static void image(djs_render *r, const cmark_node *node) {
         lit(r, "\">");
         return;
     }
-    bool linked = allowed && !in_link(node);
-    if (linked) link_open(r, node);
+    bool linked = link_open(r, node);
     plain(r, node, false);
     if (linked) closing(r, "</a>");
 }
@@ -176,7 +225,7 @@ static void inline_node(djs_render *r, cmark_node *node) {
     switch (node->type) {
     case CMARK_NODE_TEXT:
     case CMARK_NODE_HTML_INLINE: djs_render_text(r, text->data, (size_t)text->len); break;
-    case CMARK_NODE_SOFTBREAK: lit(r, "\n"); break;
+    case CMARK_NODE_SOFTBREAK: lit(r, r->options->breaks ? "<br>" : "\n"); break;
     case CMARK_NODE_LINEBREAK: lit(r, "<br>"); break;
     case CMARK_NODE_CODE:
         lit(r, "<code>");
@@ -197,13 +246,12 @@ static void inline_node(djs_render *r, cmark_node *node) {
     case CMARK_NODE_IMAGE: image(r, node); break;
     case CMARK_NODE_FOOTNOTE_REFERENCE: djs_notes_reference(r, node, in_link(node)); break;
     case CMARK_NODE_LINK:
-        if (url_allowed(&node->as.link.url) && !in_link(node)) {
-            link_open(r, node);
+        if (!link_open(r, node)) {
             inline_children(r, node);
-            closing(r, "</a>");
             break;
         }
         inline_children(r, node);
+        closing(r, "</a>");
         break;
     default: inline_children(r, node); break;
     }
@@ -289,6 +337,77 @@ void djs_render_inlines(djs_render *r, cmark_node *node) {
     r->position += (size_t)node->content.size;
 }
 
+/* ---- ids of headings ---- */
+
+/* Would this id, or the same with a number after it, be one that footnotes have? */
+static bool is_of_notes(const djs_render *r, const cmark_strbuf *slug) {
+    static const char *const kinds[] = {"fn-", "fnref-"};
+    const char *parts[] = {r->options->heading_ids, (const char *)slug->ptr, "-"};
+    for (size_t k = 0; k < 2; k++) {
+        const char *want[] = {r->options->footnotes, kinds[k]};
+        size_t part = 0, w = 0, i = 0, j = 0;
+        for (;;) {
+            while (w < 2 && !want[w][j]) w++, j = 0;
+            if (w == 2) return true;
+            while (part < 3 && !parts[part][i]) part++, i = 0;
+            if (part == 3 || parts[part][i++] != want[w][j++]) break;
+        }
+    }
+    return false;
+}
+
+/* The same whether a label in the heading is defined, now or later: every label counts as defined, and
+ * references to footnotes as nothing. */
+static cmark_strbuf slug_of(djs_render *r, cmark_node *heading) {
+    djs_refmap any = {.base = {.mem = r->parser->mem}, .any = true, .notes = r->notes};
+    djs_inlines in = {
+        .text = heading->content.ptr, .n = (size_t)heading->content.size, .footnotes = r->notes};
+    cmark_node *root = cmark_node_new_with_mem(CMARK_NODE_PARAGRAPH, r->parser->mem), *node = root;
+    cmark_strbuf slug = CMARK_BUF_INIT(r->parser->mem);
+    djs_cmark_inlines(r->parser, root, &in, &any.base);
+    while (node) {
+        const cmark_chunk *text = &node->as.literal;
+        if (node->type == CMARK_NODE_TEXT || node->type == CMARK_NODE_CODE)
+            djs_slug_add(&slug, text->data, (size_t)text->len);
+        else if (node->type == CMARK_NODE_SOFTBREAK || node->type == CMARK_NODE_LINEBREAK)
+            djs_slug_add(&slug, (const uint8_t *)" ", 1);
+        if (node->first_child && node->type != CMARK_NODE_IMAGE) {
+            node = node->first_child;
+            continue;
+        }
+        while (node != root && !node->next) node = node->parent;
+        node = node == root ? NULL : node->next;
+    }
+    if (r->notes && is_of_notes(r, &slug)) {
+        cmark_strbuf other = CMARK_BUF_INIT(r->parser->mem);
+        cmark_strbuf_puts(&other, "h-");
+        cmark_strbuf_put(&other, slug.ptr, slug.size);
+        return other;
+    }
+    return slug;
+}
+
+static void take_id(djs_render *r, cmark_node *heading) {
+    cmark_strbuf slug = slug_of(r, heading);
+    r->id = djs_slugs_number(r->slugs, slug.ptr, (size_t)slug.size);
+    if (r->slugs->table.status) r->out->status = r->slugs->table.status;
+}
+
+/* An element at the end of the heading, not an attribute of it: the id is known when its line has ended, and
+ * by then the heading is on the page. */
+void djs_render_anchor(djs_render *r, cmark_node *heading, uint32_t id) {
+    cmark_strbuf slug = slug_of(r, heading);
+    lit(r, "<span id=\"");
+    lit(r, r->options->heading_ids);
+    djs_buf_put(r->out, slug.ptr, (size_t)slug.size);
+    if (id > 1) {
+        djs_buf_byte(r->out, '-');
+        djs_buf_uint(r->out, id - 1);
+    }
+    lit(r, "\">");
+    closing(r, "</span>");
+}
+
 /* ---- blocks ---- */
 
 /* Info strings become a class only when they are a plain word. */
@@ -324,6 +443,16 @@ static void start(djs_render *r, const char *tag) {
     lit(r, r->options->dir_auto ? " dir=\"auto\">" : ">");
 }
 
+/* The classes are GitHub's, so that its styles fit. A div, because it quotes nobody. */
+static void alert_open(djs_render *r, const djs_alert *alert) {
+    lit(r, "<div class=\"markdown-alert markdown-alert-");
+    lit(r, alert->marker);
+    start(r, "\" role=\"note\"");
+    start(r, "<p class=\"markdown-alert-title\"");
+    lit(r, alert->title);
+    closing(r, "</p>");
+}
+
 static const char *const heading_open[] = {"<h1", "<h2", "<h3", "<h4", "<h5", "<h6"};
 static const char *const heading_close[] = {"</h1>", "</h2>", "</h3>", "</h4>", "</h5>", "</h6>"};
 
@@ -335,7 +464,10 @@ static bool container(const cmark_node *node) {
 void djs_render_open(djs_render *r, cmark_node *node) {
     if (container(node) && r->nesting++ >= DJS_MAX_NESTING) return;
     switch (node->type) {
-    case CMARK_NODE_BLOCK_QUOTE: start(r, "<blockquote"); break;
+    case CMARK_NODE_BLOCK_QUOTE:
+        if (djs_alert_of(node)) alert_open(r, djs_alert_of(node));
+        else start(r, "<blockquote");
+        break;
     case CMARK_NODE_LIST:
         if (node->as.list.list_type == CMARK_BULLET_LIST) {
             start(r, "<ul");
@@ -373,7 +505,7 @@ void djs_render_open(djs_render *r, cmark_node *node) {
 void djs_render_close(djs_render *r, const cmark_node *node, bool body) {
     if (container(node) && --r->nesting >= DJS_MAX_NESTING) return;
     switch (node->type) {
-    case CMARK_NODE_BLOCK_QUOTE: closing(r, "</blockquote>"); break;
+    case CMARK_NODE_BLOCK_QUOTE: closing(r, djs_alert_of(node) ? "</div>" : "</blockquote>"); break;
     case CMARK_NODE_LIST: closing(r, node->as.list.list_type == CMARK_BULLET_LIST ? "</ul>" : "</ol>"); break;
     case CMARK_NODE_ITEM: closing(r, "</li>"); break;
     case CMARK_NODE_HEADING: closing(r, heading_close[node->as.heading.level - 1]); break;
@@ -446,11 +578,15 @@ void djs_render_block(djs_render *r, cmark_node *node) {
         r->tail_inside = inside;
     }
     if (djs_cmark_has_inlines(node)) {
+        bool heading = r->slugs && node->type == CMARK_NODE_HEADING && node != r->tail;
+        if (heading) take_id(r, node);
         djs_render_inlines(r, node);
+        if (heading && r->id) djs_render_anchor(r, node, r->id);
+        r->id = 0;
     } else if (node->type == CMARK_NODE_CODE_BLOCK || node->type == CMARK_NODE_HTML_BLOCK) {
         djs_render_literal(r, node);
     } else {
-        uintptr_t index = 0;
+        uintptr_t index = node->type == CMARK_NODE_BLOCK_QUOTE && djs_alert_of(node); /* its title */
         for (cmark_node *child = node->first_child; child; child = child->next) {
             if (child->type != CMARK_NODE_FOOTNOTE_DEFINITION) child->user_data = (void *)index++;
             if (child->type == CMARK_NODE_TABLE_ROW) djs_render_row(r, child, &body);

@@ -9,16 +9,35 @@
 #ifndef DJS_RENDER_HTML_H
 #define DJS_RENDER_HTML_H
 
+#include "address.h"
 #include "cmark.h"
+#include "slug.h"
 
-typedef enum { DJS_IMAGES_LINK, DJS_IMAGES_SHOW } djs_images;
+typedef enum { DJS_IMAGES_LINK, DJS_IMAGES_SHOW, DJS_IMAGES_HOSTS } djs_images;
 
+/* Where links lead to: called for each link that is rendered, again for each time it is. */
 typedef struct {
-    djs_images images;     /* a remote image tells its host who reads: a link, unless asked for */
-    bool dir_auto;         /* dir="auto" on blocks */
-    bool cjk_emphasis;     /* cjk.h */
-    bool math;             /* math.h */
-    const char *footnotes; /* notes.h: their ids begin so; or NULL: there are none. Outlives its users */
+    const djs_pattern *keys; /* the one that is closest to the address is called */
+    size_t n;
+    /* href as in djs_address_of; the new one goes into out, which is empty and valid until the next call.
+     * false: no link, only its text. */
+    bool (*rewrite)(void *context, size_t key, const uint8_t *href, size_t n, const djs_buf **out);
+    void *context;
+} djs_links;
+
+/* What it points to outlives its users. */
+typedef struct {
+    djs_images images;        /* a remote image tells its host who reads: a link, unless asked for */
+    bool dir_auto;            /* dir="auto" on blocks */
+    bool cjk_emphasis;        /* cjk.h */
+    bool math;                /* math.h */
+    bool breaks;              /* each line of a paragraph begins a new one on the page */
+    bool alerts;              /* quotes that begin with [!NOTE] are alerts: alert.h */
+    const char *heading_ids;  /* headings get an id that begins so: slug.h; or NULL */
+    const djs_pattern *hosts; /* DJS_IMAGES_HOSTS: only images of these are shown */
+    size_t hosts_n;
+    const djs_links *links; /* or NULL */
+    const char *footnotes;  /* notes.h: their ids begin so; or NULL: there are none */
 } djs_render_options;
 
 /* Deeper containers lose their tags, deeper inlines their elements: browsers
@@ -43,6 +62,8 @@ struct djs_render {
     size_t tail_firm;               /* where what is not firm in it began */
     size_t mark;                    /* where the last thing that was not a closing tag ended */
     size_t position;                /* bytes of text in the leaves before */
+    djs_slugs *slugs;               /* the ids that headings have, or NULL: they get none */
+    uint32_t id;                    /* of the heading that is rendered, as djs_slugs_number has it, or 0 */
     unsigned nesting;               /* containers around what is rendered now */
     unsigned inlines;               /* inline elements around it */
     bool raw;                       /* the tail is shown as if its text ended here */
@@ -68,6 +89,9 @@ void djs_render_close(djs_render *r, const cmark_node *node, bool body);
 
 /* The inline content of a paragraph, heading or cell. */
 void djs_render_inlines(djs_render *r, cmark_node *node);
+
+/* What stands at the end of a heading with this id. */
+void djs_render_anchor(djs_render *r, cmark_node *heading, uint32_t id);
 
 /* Inlines of a growing paragraph. Where they begin to be not firm is returned,
  * as an offset in out. */

@@ -20,6 +20,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "spine.h"
+#include "alert.h"
 #include "follow.h"
 #include <cmark_ctype.h>
 
@@ -28,6 +29,7 @@ djs_render djs_spine_renderer(djs_spine *s, cmark_parser *parser, cmark_map *map
                         .options = s->options,
                         .parser = parser,
                         .map = map,
+                        .slugs = s->slugs,
                         .mark = s->mark,
                         .position = s->position,
                         .nesting = s->nesting,
@@ -238,6 +240,7 @@ static void open_level(djs_spine *s, cmark_node *node) {
         watch_list(level);
         node->as.list.tight = level->tight = !level->loose;
     }
+    if (node->type == CMARK_NODE_BLOCK_QUOTE && djs_alert_of(node)) level->children = 1; /* its title */
     level->task = node->type == CMARK_NODE_ITEM && node->extension;
     level->checked = level->task && node->as.list.checked;
     djs_render r = djs_spine_renderer(s, &parser, s->live->refmap);
@@ -335,6 +338,7 @@ void djs_spine_settle(djs_spine *s) {
         } else if (djs_is_note(child)) {
             break; /* settles as a whole: its text goes elsewhere */
         } else if (!djs_is_leaf(child)) {
+            if (child == djs_alert_undecided(s->live)) break;
             open_level(s, child);
         } else {
             if (child->type != CMARK_NODE_PARAGRAPH) settle_lines(s, child);
@@ -353,14 +357,15 @@ void djs_spine_feed(cmark_parser *parser, const uint8_t *line, size_t n) {
     if (quotes <= DJS_MAX_NESTING) {
         djs_cmark_line(parser, line, n);
         djs_cmark_cap_padding((djs_refmap *)parser->refmap, parser->current);
-        return;
+    } else {
+        djs_cmark_capped((djs_refmap *)parser->refmap);
+        uint8_t *tamed = djs_scratch.calloc(1, n + 1);
+        memcpy(tamed, line, i);
+        tamed[i] = '\\';
+        memcpy(tamed + i + 1, line + i, n - i);
+        djs_cmark_line(parser, tamed, n + 1);
     }
-    djs_cmark_capped((djs_refmap *)parser->refmap);
-    uint8_t *tamed = djs_scratch.calloc(1, n + 1);
-    memcpy(tamed, line, i);
-    tamed[i] = '\\';
-    memcpy(tamed + i + 1, line + i, n - i);
-    djs_cmark_line(parser, tamed, n + 1);
+    if (parser->options & DJS_OPT_ALERTS) djs_alert_line(parser);
 }
 
 void djs_spine_line(djs_spine *s, const uint8_t *line, size_t n) {

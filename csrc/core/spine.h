@@ -55,6 +55,7 @@ struct djs_spine {
     djs_edits *edits;
     const djs_render_options *options;
     djs_notes *notes; /* footnotes, or NULL */
+    djs_slugs *slugs; /* as djs_render.slugs */
     bool strict;    /* a frame shows what a render of the text so far would, without memory of earlier ones */
     bool raw;       /* show the tail as if the text ended here */
     djs_buf misses; /* labels the leaf just rendered asked for in vain */

@@ -14,6 +14,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "tail.h"
+#include "alert.h"
 #include "complete.h"
 #include "follow.h"
 #include "row.h"
@@ -50,6 +51,13 @@ static cmark_node *copy_closed(const cmark_node *node) {
     cmark_node *copy = cmark_node_new_with_mem(CMARK_NODE_CUSTOM_BLOCK, &djs_scratch);
     copy->flags = CMARK_NODE__LAST_LINE_CHECKED | (djs_ends_blank(node) ? CMARK_NODE__LAST_LINE_BLANK : 0);
     copy->user_data = &on_page;
+    return copy;
+}
+
+/* The marker of a quote that may become an alert, closed by an empty line. */
+static cmark_node *copy_marker(const cmark_node *node) {
+    cmark_node *copy = copy_node(node, false);
+    cmark_strbuf_put(&copy->content, node->content.ptr, node->content.size);
     return copy;
 }
 
@@ -119,7 +127,8 @@ static cmark_parser copy_spine(djs_spine *s, djs_refmap *map, cmark_node **copie
             for (const cmark_node *before = node->first_child; before != child; before = before->next)
                 adopt(copy, copy_block(before));
         if (!djs_is_open(child)) {
-            adopt(copy, note ? copy_block(child) : copy_closed(child));
+            bool marker = node == djs_alert_undecided(s->live);
+            adopt(copy, marker ? copy_marker(child) : note ? copy_block(child) : copy_closed(child));
             break;
         }
         bool level = i < djs_level_count(s);
@@ -198,10 +207,11 @@ static bool is_settled(const djs_spine *s) {
 /* Renders what the copies hold beyond the page. *notes: does the text end in definitions of footnotes that
  * are to be shown? */
 static djs_render render_tail(djs_spine *s, cmark_parser *parser, cmark_node **copies, cmark_node *tail,
-                              const cmark_node *growing, bool *notes) {
+                              const cmark_node *growing, const cmark_node *untold, bool *notes) {
     djs_render r = djs_spine_renderer(s, parser, parser->refmap);
     r.tail = tail;
     r.passing = true;
+    r.slugs = NULL; /* what is not settled takes none */
     bool after = s->notes && s->notes->after;
     uint32_t runs = s->notes ? s->notes->runs : 0;
     if (s->notes) djs_notes_forget(s->notes);
@@ -213,7 +223,7 @@ static djs_render render_tail(djs_spine *s, cmark_parser *parser, cmark_node **c
     for (size_t i = djs_level_count(s); i-- > 0;) {
         bool body = djs_levels(s)[i].body;
         for (cmark_node *child = copies[i]->first_child; child; child = child->next) {
-            if (child->user_data == &on_page) continue;
+            if (child->user_data == &on_page || child == untold) continue;
             size_t start = s->html.len;
             if (child->type == CMARK_NODE_TABLE_ROW) djs_render_row(&r, child, &body);
             else djs_render_block(&r, child);
@@ -350,7 +360,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     cmark_node *before = parser.current;
     size_t all = n;
     if (s->options->math && !s->raw) n = djs_cmark_math_told(s->live, line, 0, n);
-    bool partial = !is_blank(line, n);
+    bool partial = !is_blank(line, n), decided = djs_alert_decided(&parser);
     if (partial) {
         djs_spine_feed(&parser, line, n);
         if (n < all && parser.current != before) { /* the line is not in that block of mathematics */
@@ -359,7 +369,8 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
             before = parser.current;
             djs_spine_feed(&parser, line, n = all);
         }
-        if (!s->raw && !djs_line_told(&parser, before, line, n)) partial = false;
+        if (!s->raw && !(djs_line_told(&parser, before, line, n) && djs_alert_told(&parser, decided)))
+            partial = false;
     }
     if (known && (!partial || parser.current == before)) {
         if (partial) {
@@ -403,6 +414,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
             if (held == ']') wait.most = n + DJS_HOLD_BRACKET;
         }
     }
+    const cmark_node *untold = s->raw ? NULL : djs_alert_undecided(&parser);
     djs_cmark_close_all(&parser);
     for (size_t i = 1; i < djs_level_count(s) && i <= DJS_MAX_NESTING; i++)
         if (djs_levels(s)[i].raw) { /* what may have to be undone would take raw HTML's <p> away */
@@ -412,7 +424,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
             djs_levels(s)[i].node->as.list.tight = djs_levels(s)[i].tight;
         }
     size_t settled = s->html.len;
-    djs_render r = render_tail(s, &parser, copies, tail, growing, &ends_in_notes);
+    djs_render r = render_tail(s, &parser, copies, tail, growing, untold, &ends_in_notes);
     if (s->notes && !add_notes(s, &r, ends_in_notes, n, &text)) return;
     djs_spine_check(&s->html);
     djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
@@ -470,13 +482,15 @@ const cmark_node *djs_tail_try(cmark_parser *parser, const uint8_t *line, size_t
     if (!raw) {
         cmark_parser copy = copy_spine(&s, &map, copies, false);
         cmark_node *current = copy.current;
+        bool decided = djs_alert_decided(&copy);
         djs_spine_feed(&copy, line, n);
         if (n < all && copy.current != current) {
             copy = copy_spine(&s, &map, copies, false);
             current = copy.current;
             djs_spine_feed(&copy, line, n = all);
         }
-        if (!djs_line_told(&copy, current, line, n)) return tail_leaf(parser, before, false);
+        if (!djs_line_told(&copy, current, line, n) || !djs_alert_told(&copy, decided))
+            return tail_leaf(parser, before, false);
     }
     djs_spine_feed(parser, line, n);
     return tail_leaf(parser, before, true);

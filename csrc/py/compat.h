@@ -58,6 +58,21 @@ static inline int djs_dict_get(PyObject *dict, PyObject *key, PyObject **value) 
 #endif
 }
 
+/* The exception that is set, with its traceback; it is not set any more. NULL when there is none. */
+static inline PyObject *djs_take_exception(void) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value && traceback) (void)PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
 /* Until 3.11 a str may be without its final form; -1 when there is no memory to make it. */
 static inline int djs_unicode_ready(PyObject *str) {
 #if PY_VERSION_HEX >= 0x030C0000

@@ -4,78 +4,45 @@
 #include "module.h"
 #include "args.h"
 #include "batch_type.h"
-#include "markdown.h"
+#include "options.h"
+#include <stdatomic.h>
 
 typedef struct {
     PyObject_HEAD
     djs_markdown *md;
     djs_mutex lock;
+    djs_options options;
+    atomic_ulong user; /* the thread in a turn that may call links; 0: none */
     bool capped, warned;
-    PyObject *footnotes; /* owns the prefix, or NULL */
 } MarkdownStreamObject;
 
 static const char too_big[] =
     "the Markdown of this stream is longer than max_bytes allows: raise MAX_STREAM_BYTES";
 static const char closed[] = "the Markdown stream has finished: make a new one for more text";
 
-/* footnotes: False, True, or a prefix for their ids. It ends with "-", which no name of a variable holds, so
- * an id never hides one of a script's. */
-static int parse_footnotes(PyObject *value, const char **prefix) {
-    Py_ssize_t n, i = 0;
-    *prefix = value == Py_True ? "" : NULL;
-    if (!value || PyBool_Check(value)) return 1;
-    const char *text = PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &n) : NULL;
-    if (PyErr_Occurred()) return 0;
-    while (text && i < n &&
-           (Py_ISALPHA(text[i]) || (i && (Py_ISDIGIT(text[i]) || text[i] == '-' || text[i] == '_'))))
-        i++;
-    *prefix = text;
-    if (text && n > 1 && n <= 64 && i == n && text[n - 1] == '-') return 1;
-    PyErr_Format(text ? PyExc_ValueError : PyExc_TypeError,
-                 "footnotes must be True, False or a prefix such as \"doc-\": a letter, then letters, "
-                 "digits, \"-\" and \"_\", \"-\" at the end, 64 characters at most, not %.200R",
-                 value);
-    return 0;
+/* A callable of the option links runs inside of a turn, which it may neither repeat nor wait for. Where
+ * there is a GIL it may be released meanwhile, and another thread must not enter either. */
+static int enter(MarkdownStreamObject *self) {
+    unsigned long user = atomic_load_explicit(&self->user, memory_order_relaxed);
+#ifdef Py_GIL_DISABLED
+    bool busy = user == PyThread_get_thread_ident();
+#else
+    bool busy = user != 0;
+#endif
+    if (busy) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this Markdown stream is calling one of its links: use it when that has returned");
+        return 0;
+    }
+    djs_lock(&self->lock);
+    if (self->options.links)
+        atomic_store_explicit(&self->user, PyThread_get_thread_ident(), memory_order_relaxed);
+    return 1;
 }
 
-/* Options: images "link" or "show", mode "complete", "raw" or "hold", the rest as named. */
-static int parse_options(PyObject *args, PyObject *kwargs, const char *format, char **names,
-                         djs_markdown_options *options, PyObject **text, int *partial) {
-    const char *images = "link", *mode = "complete";
-    PyObject *footnotes = NULL;
-    int dir_auto = 1, fill = 0, cjk_emphasis = 0, math = 0;
-    Py_ssize_t max_bytes = 16 << 20;
-    int parsed = text
-                     ? PyArg_ParseTupleAndKeywords(args, kwargs, format, names, text, partial, &images, &mode,
-                                                   &dir_auto, &max_bytes, &cjk_emphasis, &math, &footnotes)
-                     : PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &images, &mode, &dir_auto,
-                                                   &max_bytes, &fill, &cjk_emphasis, &math, &footnotes);
-    if (!parsed) return 0;
-    int show = !strcmp(images, "show"), raw = !strcmp(mode, "raw"), hold = !strcmp(mode, "hold");
-    if (!show && strcmp(images, "link")) {
-        PyErr_Format(PyExc_ValueError, "images must be \"link\" or \"show\", not \"%.100s\"", images);
-        return 0;
-    }
-    if (!raw && !hold && strcmp(mode, "complete")) {
-        PyErr_Format(PyExc_ValueError, "mode must be \"complete\", \"raw\" or \"hold\", not \"%.100s\"",
-                     mode);
-        return 0;
-    }
-    if (max_bytes < 1 || (size_t)max_bytes > DJS_MAX_BUF / 8) {
-        PyErr_Format(PyExc_ValueError, "max_bytes must be between 1 and %zu, not %zd", DJS_MAX_BUF / 8,
-                     max_bytes);
-        return 0;
-    }
-    *options = (djs_markdown_options){.render = {.images = show ? DJS_IMAGES_SHOW : DJS_IMAGES_LINK,
-                                                 .dir_auto = dir_auto,
-                                                 .cjk_emphasis = cjk_emphasis,
-                                                 .math = math},
-                                      .mode = raw    ? DJS_RAW
-                                              : hold ? DJS_HOLD
-                                                     : DJS_COMPLETE,
-                                      .fill = fill,
-                                      .max_bytes = (size_t)max_bytes};
-    return parse_footnotes(footnotes, &options->render.footnotes);
+static void leave(MarkdownStreamObject *self) {
+    if (self->options.links) atomic_store_explicit(&self->user, 0, memory_order_relaxed);
+    djs_unlock(&self->lock);
 }
 
 /* Says once that a text met a limit. -1 with an exception set. */
@@ -101,27 +68,45 @@ static bool is_due(MarkdownStreamObject *self) {
 }
 
 static PyObject *MarkdownStream_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"images",       "mode", "dir_auto",  "max_bytes", "fill",
-                            "cjk_emphasis", "math", "footnotes", NULL};
-    djs_markdown_options options;
-    if (!parse_options(args, kwargs, "|$sspnpppO:MarkdownStream", names, &options, NULL, NULL)) return NULL;
+    if (PyTuple_GET_SIZE(args)) {
+        PyErr_Format(PyExc_TypeError,
+                     "MarkdownStream() takes options by their names only (%zd given without)",
+                     PyTuple_GET_SIZE(args));
+        return NULL;
+    }
+    djs_options options;
+    if (!djs_options_parse(&options, "MarkdownStream()", kwargs, DJS_FOR_STREAM)) return NULL;
     MarkdownStreamObject *self = (MarkdownStreamObject *)type->tp_alloc(type, 0);
-    if (!self) return NULL;
-    options.capped = &self->capped;
-    PyObject *footnotes = kwargs ? PyDict_GetItemString(kwargs, "footnotes") : NULL;
-    self->footnotes = Py_XNewRef(footnotes);
-    self->md = djs_markdown_new(&options);
+    if (!self) {
+        djs_options_free(&options);
+        return NULL;
+    }
+    options.core.capped = &self->capped;
+    self->options = options;
+    self->md = djs_markdown_new(&options.core);
     if (!self->md) {
         Py_DECREF(self);
         return PyErr_NoMemory();
     }
+    if (!options.links) PyObject_GC_UnTrack(self); /* it holds nothing that the collector could free */
     return (PyObject *)self;
+}
+
+static int MarkdownStream_traverse(MarkdownStreamObject *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    return djs_links_traverse(self->options.links, visit, arg);
+}
+
+static int MarkdownStream_clear(MarkdownStreamObject *self) {
+    djs_links_clear(self->options.links);
+    return 0;
 }
 
 static void MarkdownStream_dealloc(MarkdownStreamObject *self) {
     PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
     djs_markdown_free(self->md);
-    Py_XDECREF(self->footnotes);
+    djs_options_free(&self->options);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -143,9 +128,12 @@ static PyObject *MarkdownStream_feed(MarkdownStreamObject *self, PyObject *text)
     size_t n;
     djs_buf spare = {0};
     if (!text_of(text, &bytes, &n, &spare)) return NULL;
-    djs_lock(&self->lock);
+    if (!enter(self)) {
+        djs_buf_free(&spare);
+        return NULL;
+    }
     djs_status status = djs_markdown_feed(self->md, bytes, n);
-    djs_unlock(&self->lock);
+    leave(self);
     djs_buf_free(&spare);
     if (status) return djs_raise_status(status, status == DJS_ETOOBIG ? too_big : closed);
     Py_RETURN_NONE;
@@ -205,13 +193,14 @@ static PyObject *edit_list(djs_state *state, const djs_edits *edits) {
 static PyObject *turn(MarkdownStreamObject *self, djs_status (*step)(djs_markdown *, const djs_edits **)) {
     const djs_edits *edits;
     PyObject *result = NULL;
-    djs_lock(&self->lock);
+    if (!enter(self)) return NULL;
     djs_status status = step(self->md, &edits);
     if (!status) result = edit_list(djs_state_of(Py_TYPE(self)), edits);
     bool due = is_due(self);
-    djs_unlock(&self->lock);
+    leave(self);
+    if (status) djs_raise_status(status, too_big);
     if (due && result && warn_capped()) Py_CLEAR(result);
-    return status ? djs_raise_status(status, too_big) : result;
+    return djs_links_end(self->options.links, result);
 }
 
 static PyObject *MarkdownStream_edits(MarkdownStreamObject *self, PyObject *Py_UNUSED(ignored)) {
@@ -256,7 +245,10 @@ static PyObject *MarkdownStream_flush(MarkdownStreamObject *self, PyObject *cons
     }
     int final = PyObject_IsTrue(args[2]);
     if (final < 0 || !djs_utf8(args[1], "target", &target, &target_n, &spare)) return NULL;
-    djs_lock(&self->lock);
+    if (!enter(self)) {
+        djs_buf_free(&spare);
+        return NULL;
+    }
     djs_status status = final ? djs_markdown_finish(self->md, &edits) : djs_markdown_frame(self->md, &edits);
     djs_batch *batch = Batch_borrow(args[0]);
     if (!status) status = djs_batch_on(batch, target, target_n);
@@ -264,16 +256,17 @@ static PyObject *MarkdownStream_flush(MarkdownStreamObject *self, PyObject *cons
     if (!status) pending = djs_batch_pending_bytes(batch);
     Batch_return(args[0]);
     bool due = is_due(self);
-    djs_unlock(&self->lock);
+    leave(self);
     djs_buf_free(&spare);
-    if (due && !status && warn_capped()) return NULL;
-    return status ? djs_raise_status(status, too_big) : PyLong_FromSize_t(pending);
+    PyObject *result = status ? djs_raise_status(status, too_big) : PyLong_FromSize_t(pending);
+    if (due && result && warn_capped()) Py_CLEAR(result);
+    return djs_links_end(self->options.links, result);
 }
 
 static PyObject *MarkdownStream_pending(MarkdownStreamObject *self, void *Py_UNUSED(closure)) {
-    djs_lock(&self->lock);
+    if (!enter(self)) return NULL;
     size_t pending = djs_markdown_pending(self->md);
-    djs_unlock(&self->lock);
+    leave(self);
     return PyLong_FromSize_t(pending);
 }
 
@@ -296,10 +289,12 @@ static PyGetSetDef MarkdownStream_getset[] = {
 };
 
 static PyType_Slot MarkdownStream_slots[] = {
-    {Py_tp_doc, "MarkdownStream(*, images='link', mode='complete', dir_auto=True, max_bytes=16777216, "
-                "fill=False, cjk_emphasis=False, math=False, footnotes=False)\n--\n\n"
-                "Streaming Markdown: feed() text in any pieces, take edits() once per frame."},
+    {Py_tp_doc, "MarkdownStream(*, max_bytes=16777216, fill=False, **options)\n--\n\n"
+                "Streaming Markdown: feed() text in any pieces, take edits() once per frame.\n\n"
+                "options: djust_stream.MarkdownOptions."},
     {Py_tp_new, MarkdownStream_new},
+    {Py_tp_traverse, MarkdownStream_traverse},
+    {Py_tp_clear, MarkdownStream_clear},
     {Py_tp_dealloc, MarkdownStream_dealloc},
     {Py_tp_methods, MarkdownStream_methods},
     {Py_tp_getset, MarkdownStream_getset},
@@ -309,27 +304,28 @@ static PyType_Slot MarkdownStream_slots[] = {
 PyType_Spec MarkdownStream_spec = {
     .name = "djust_stream._core.MarkdownStream",
     .basicsize = sizeof(MarkdownStreamObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = MarkdownStream_slots,
 };
 
 static PyObject *render(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"",          "partial",      "images", "mode",      "dir_auto",
-                            "max_bytes", "cjk_emphasis", "math",   "footnotes", NULL};
-    djs_markdown_options options;
+    djs_options options;
     PyObject *text, *result = NULL;
-    int partial = 0;
     const uint8_t *bytes;
     size_t n;
     djs_buf spare = {0}, html = {0};
-    if (!parse_options(args, kwargs, "O|$psspnppO:render", names, &options, &text, &partial)) return NULL;
-    if (!text_of(text, &bytes, &n, &spare)) return NULL;
+    if (!PyArg_ParseTuple(args, "O:render", &text)) return NULL;
+    if (!djs_options_parse(&options, "render_markdown()", kwargs, DJS_FOR_RENDER)) return NULL;
+    if (!text_of(text, &bytes, &n, &spare)) goto done;
     bool capped = false;
-    options.capped = &capped;
-    djs_status status = djs_markdown_render(&options, bytes, n, partial, &html);
+    options.core.capped = &capped;
+    djs_status status = djs_markdown_render(&options.core, bytes, n, options.partial, &html);
     if (status) djs_raise_status(status, too_big);
     else result = PyUnicode_DecodeUTF8((const char *)html.ptr, (Py_ssize_t)html.len, "strict");
     if (capped && result && warn_capped()) Py_CLEAR(result);
+    result = djs_links_end(options.links, result);
+done:
+    djs_options_free(&options);
     djs_buf_free(&spare);
     djs_buf_free(&html);
     return result;
@@ -337,8 +333,7 @@ static PyObject *render(PyObject *Py_UNUSED(module), PyObject *args, PyObject *k
 
 PyMethodDef markdown_functions[] = {
     {"render", (PyCFunction)(void (*)(void))render, METH_VARARGS | METH_KEYWORDS,
-     "render($module, text, /, *, partial=False, images='link', mode='complete', dir_auto=True, "
-     "max_bytes=16777216, cjk_emphasis=False, math=False, footnotes=False)\n--\n\n"
+     "render($module, text, /, *, partial=False, max_bytes=16777216, **options)\n--\n\n"
      "Markdown to safe HTML, all at once."},
     {NULL, NULL, 0, NULL},
 };

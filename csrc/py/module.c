@@ -5,6 +5,7 @@
 #include "args.h"
 #include "cmark.h"
 #include "escape.h"
+#include "options.h"
 #include "page.h"
 
 PyObject *djs_raise_status(djs_status status, const char *what) {
@@ -55,6 +56,7 @@ static int core_exec(PyObject *module) {
     if (PyModule_AddFunctions(module, batch_functions)) return -1;
     if (PyModule_AddFunctions(module, markdown_functions)) return -1;
     if (PyModule_AddFunctions(module, fragment_functions)) return -1;
+    if (djs_options_add_names(module)) return -1;
     return batch_add_constants(module);
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
@@ -14,19 +16,23 @@ register = template.Library()
 
 
 @register.simple_tag
-def djust_markdown(text: str | None, *, partial: bool = False) -> SafeString:
+def djust_markdown(text: str | None, *, partial: bool = False, **options: Any) -> SafeString:
     """The text as safe HTML, as a stream of it would show it.
 
     partial: the text is not complete yet: what is open is shown as it will most likely become.
+    options: of Markdown, before those of the setting: docs/markdown-options.md.
 
         {% djust_markdown answer.text %}
         {% djust_markdown answer.so_far partial=True %}
+        {% djust_markdown comment.text breaks=True %}
     """
+    for name, remedy in conf.unknown_options(options):
+        raise template.TemplateSyntaxError(f"djust_markdown has no option {name!r}. {remedy}")
     return render_markdown(
         "" if text is None else str(text),
-        partial=partial,
-        images=conf.get("IMAGES"),
+        partial=bool(partial),
         max_bytes=conf.get("MAX_STREAM_BYTES"),
+        **{**conf.limits().markdown_options(), **options},
     )
 
 

@@ -102,7 +102,7 @@ static inline bool node_in(const node *element, const char *names) {
 
 static inline bool node_void(const node *element) { return node_in(element, "br hr img input"); }
 static inline bool node_block(const node *element) {
-    return node_in(element, "p h1 h2 h3 h4 h5 h6 ul ol li blockquote pre hr table thead tbody tr th td");
+    return node_in(element, "p div h1 h2 h3 h4 h5 h6 ul ol li blockquote pre hr table thead tbody tr th td");
 }
 static inline bool node_known(const node *element) {
     return node_void(element) || node_block(element) ||

@@ -42,6 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
                                     .max_bytes = n,
                                     .render = {.images = choice & 8 ? DJS_IMAGES_SHOW : DJS_IMAGES_LINK,
                                                .dir_auto = choice & 128,
+                                               .alerts = choice & 8,
+                                               .breaks = choice & 32,
+                                               .heading_ids = choice & 64 ? "doc-" : NULL,
                                                .cjk_emphasis = n & 1,
                                                .math = n & 2,
                                                .footnotes = n & 4 ? "n-" : NULL}};

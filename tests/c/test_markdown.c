@@ -47,16 +47,25 @@ static void any_cut_ends_as_the_whole(void) {
         "\xC3\xA9\xE6\xBC\xA2\xF0\x9F\x98\x80 **\xE6\xBC\xA2**\xE3\x80\x82",
         "a\r\nb\rc\n\r\n- d\r\n\r\n- e\r",
         "**a *b `c [d](e",
+        "> [!NOTE]\n> a\n\n> [!TIP]\n>\n> # a\n> [l]\n\n> [!tip] x\n\n> [!TIP]\n> ---\n\n[l]: /u\n",
+        "# a[^x]\n\n> [!TIP]\n> # b [l] [^x]\n> [^y]: # c\n\n[^x]: # a [l]\n\n    > [!TIP]\n    > d\n\n[l]: "
+        "/u\n",
         "10000000000. [ ] x\n- [ ] y\n",
         "\t- a\n\n\t\tb\n>\tc\n",
     };
     const djs_markdown_options raw = {.max_bytes = 1 << 20, .mode = DJS_RAW},
                                fill = {.max_bytes = 1 << 20, .fill = true},
-                               shown = {.max_bytes = 1 << 20, .render = {DJS_IMAGES_SHOW, true}};
+                               shown = {.max_bytes = 1 << 20, .render = {DJS_IMAGES_SHOW, true}},
+                               more = {.max_bytes = 1 << 20,
+                                       .render = {.alerts = true,
+                                                  .breaks = true,
+                                                  .heading_ids = "doc-",
+                                                  .footnotes = "doc-"}};
     for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
         size_t n = strlen(documents[i]);
         CHECK(any_cut(&plain, U(documents[i]), n) && any_cut(&raw, U(documents[i]), n));
         CHECK(any_cut(&fill, U(documents[i]), n) && any_cut(&shown, U(documents[i]), n));
+        CHECK(any_cut(&more, U(documents[i]), n));
     }
 }
 

@@ -8,7 +8,8 @@
 #include "dom.h"
 
 static const char document[] =
-    "# Title with a [late] label\n\nA **bold *start* of** `code`, ~~gone~~, a@b.c and www.x.y, [l](/u \"t\") "
+    "> [!note]\n>\n> alert\n\n# Title with a [late] label\n\nA **bold *start* of** `code`, ~~gone~~, a@b.c "
+    "and www.x.y, [l](/u \"t\") "
     "and an ![image](http://i.j/k.png \"title\") &amp; <b>raw</b>\n[late] again\n\n"
     "- one\n- [x] task [late]\n\n- loose\n  > quoted\n  > - deeper [^1] and [^2]\n\n"
     "| a | b |\n|---|:-:|\n| 1 | [late] |\n| mail@to.me | `x` |\n\n"
@@ -16,6 +17,28 @@ static const char document[] =
     "[late]: http://late.org/ \"late\"\n[^1]: footnote [late]\n\n    - x [^1]\n\n[other]: </x y>\n\n"
     "$$\\begin{a}\nx\n+ y $$ $z$\n\n\\(z\\) **\xE6\xBC\xA2\xE3\x80\x82**\xE5\xAD\x97\n\n"
     "1. a\n2. b [other]\n\nlast **line with \xE6\xBC\xA2\xE5\xAD\x97 and\0 the en\xC3";
+
+static const djs_pattern hosts[] = {{U("i.j"), 3}}, keys[] = {{U("http"), 4}};
+static djs_buf href;
+
+static bool rewrite(void *context, size_t key, const uint8_t *from, size_t n, const djs_buf **out) {
+    (void)context, (void)key;
+    djs_buf_clear(&href);
+    djs_buf_put(&href, from, n);
+    *out = &href;
+    return true;
+}
+
+static const djs_links links = {.keys = keys, .n = 1, .rewrite = rewrite};
+static const djs_markdown_options all = {.max_bytes = 1 << 16,
+                                         .render = {.images = DJS_IMAGES_HOSTS,
+                                                    .hosts = hosts,
+                                                    .hosts_n = 1,
+                                                    .links = &links,
+                                                    .alerts = true,
+                                                    .breaks = true,
+                                                    .heading_ids = "doc-",
+                                                    .footnotes = "doc-"}};
 
 static size_t eleven(void *state) {
     (void)state;
@@ -79,5 +102,9 @@ RUN {
     every_allocation(
         &(djs_markdown_options){.max_bytes = 1 << 16, .render = {.cjk_emphasis = true, .math = true}});
     every_allocation(&(djs_markdown_options){.max_bytes = 1 << 16, .render = {.footnotes = "x-"}});
+    href.ptr =
+        djs_realloc(NULL, href.cap = 4096); /* so that it is no allocation of the stream's that fails */
+    every_allocation(&all);
+    djs_buf_free(&href);
     a_failed_stream_is_closed();
 }

@@ -7,19 +7,27 @@ from memory import growth, resident
 from djust_stream import MarkdownStream, render_markdown
 
 TEXT = (
-    "# A **b** [c](d)\n\n- [x] e\n  - f\n\n| g |\n|---|\n| h |\n\n```py\ni\n```\n\n[j] k@l.m\n\n[j]: /n\n" * 3
+    "> [!TIP]\n> x\n\n# A **b** [c](d)\n\n"
+    "- [x] e\n  - f\n\n| g |\n|---|\n| h |\n\n```py\ni\n```\n\n[j] k@l.m\n\n[j]: /n\n" * 3
 )
+OPTIONS = {
+    "alerts": True,
+    "heading_ids": "doc-",
+    "images": ("a.b", "c.d"),
+    "links": {"mailto": lambda url: url + "x", "*.b": lambda url: None},
+}
 
 
 def step(number: int) -> None:
-    stream = MarkdownStream(max_bytes=1000, fill=number % 3 == 0)
+    options = OPTIONS if number % 5 == 0 else {}
+    stream = MarkdownStream(max_bytes=1000, fill=number % 3 == 0, **options)
     for at in range(0, len(TEXT), 40):
         with contextlib.suppress(OverflowError):
             stream.feed(TEXT[at : at + 40])
         stream.edits()
     if number % 2:
         stream.finish()
-    render_markdown(TEXT, partial=number % 2 == 0)
+    render_markdown(TEXT, partial=number % 2 == 0, **options)
 
 
 grown = growth(step, 3_000)
