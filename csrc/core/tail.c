@@ -61,22 +61,26 @@ static cmark_node *copy_marker(const cmark_node *node) {
     return copy;
 }
 
+/* The definitions from content[at] on that another one may follow end here. */
+static size_t skip_definitions(const cmark_strbuf *content, size_t at) {
+    for (;;) {
+        djs_refmap none = {.base = {.mem = &djs_scratch}};
+        cmark_chunk rest = {content->ptr + at, content->size - (bufsize_t)at, 0};
+        if (!rest.len || rest.data[0] != '[') return at;
+        bufsize_t n = cmark_parse_reference_inline(&djs_scratch, &rest, &none.base);
+        if (!n || n >= rest.len || rest.data[n] != '[') return at;
+        at += (size_t)n;
+    }
+}
+
 /* How much of the open paragraph is definitions that no later line can change:
  * each is followed by a line that begins another one. They show nothing, and
  * a long list of them is not parsed again for each frame. */
 static size_t certain_definitions(djs_spine *s, const cmark_node *node) {
-    const cmark_strbuf *content = &node->content;
-    djs_refmap none = {.base = {.mem = &djs_scratch}};
     if (s->defs_line != node->start_line) s->defs = 0;
     s->defs_line = node->start_line;
-    for (;;) {
-        cmark_chunk rest = {content->ptr + s->defs, content->size - (bufsize_t)s->defs, 0};
-        bufsize_t n = rest.len && rest.data[0] == '[' && !s->raw
-                          ? cmark_parse_reference_inline(&djs_scratch, &rest, &none.base)
-                          : 0;
-        if (!n || n >= rest.len || rest.data[n] != '[') return s->defs;
-        s->defs += (size_t)n;
-    }
+    if (!s->raw) s->defs = skip_definitions(&node->content, s->defs);
+    return s->defs;
 }
 
 /* A closed block with all that is in it: what a footnote says is not on the page for good before it ends. */
@@ -409,6 +413,9 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
         size_t size = (size_t)tail->content.size;
         size -= size && tail->content.ptr[size - 1] == '\n';
         if (djs_cmark_may_define(&djs_scratch, tail->content.ptr, size, &held)) {
+            size_t last = skip_definitions(&tail->content, 0);
+            if (last && last < size)
+                (void)djs_cmark_may_define(&djs_scratch, tail->content.ptr + last, size - last, &held);
             text = false;
             wait.wake = djs_wait_for(held, 0);
             if (held == ']') wait.most = n + DJS_HOLD_BRACKET;
