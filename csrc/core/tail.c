@@ -454,6 +454,24 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     s->mark = 0;
 }
 
+/* Does the line begin or go on with definitions, so that nothing shows until certain bytes come? */
+static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
+    const cmark_node *node = s->live->current;
+    char held;
+    if (!n || line[0] != '[' || s->raw || s->notes || s->leaf.on) return false;
+    if (node->type == CMARK_NODE_PARAGRAPH) {
+        djs_refmap none = {.base = {.mem = &djs_scratch}};
+        size_t at = certain_definitions(s, node);
+        cmark_chunk rest = {node->content.ptr + at, node->content.size - (bufsize_t)at, 0};
+        if (cmark_parse_reference_inline(&djs_scratch, &rest, &none.base) != rest.len) return false;
+    } else if (!is_settled(s) || djs_level_count(s) > 1) {
+        return false;
+    }
+    if (!djs_cmark_may_define(&djs_scratch, line, n, &held)) return false;
+    s->wait = (djs_wait){djs_wait_for(held, 0), n, held == ']' ? n + DJS_HOLD_BRACKET : SIZE_MAX};
+    return true;
+}
+
 void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
@@ -474,6 +492,7 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     else if (alone && letter && !djs_link_begun(line, n)) djs_follow_open(s, line, n);
     else if (is_settled(s) && (is_blank(line, n) || (is_marker(line, n) && skip(line, 0, n, ' ') < 4)))
         djs_spine_flush(s);
+    else if (defines(s, line, n)) djs_spine_flush(s);
     else show_copy(s, line, n, leaf->on);
 }
 
