@@ -302,7 +302,7 @@ class ModelServer:
             while await self._answer(reader, writer):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError):
-            self._note_closed()
+            pass  # between two requests
         finally:
             self._tasks.discard(task)
             writer.close()
@@ -334,7 +334,7 @@ class ModelServer:
         gone = asyncio.create_task(reader.read(1))
         stream = asyncio.create_task(self._stream(writer, path, scenario))
         await asyncio.wait({gone, stream}, return_when=asyncio.FIRST_COMPLETED)
-        if gone.done():
+        if gone.done() or stream.exception() is not None:
             self._note_closed()
             stream.cancel()
             await asyncio.wait({stream})

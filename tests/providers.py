@@ -9,6 +9,7 @@ Each SDK is imported when it is asked for.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,7 @@ def gemini(url: str, scenario: str, sync: bool = False) -> Any:
     from google import genai
 
     client = genai.Client(api_key=KEY, http_options={"base_url": f"{url}/{scenario}"})
+    _clients.append(client)  # it closes itself when it goes, and what it has returned with it
     models = client.models if sync else client.aio.models
     return _asked(models.generate_content_stream, sync, model=MODEL, contents="Why?")
 
@@ -137,6 +139,7 @@ def litellm_anthropic(url: str, scenario: str, sync: bool = False) -> Any:
     return _asked(litellm.completion if sync else litellm.acompletion, sync, **options, **_LITELLM)
 
 
+_clients: deque[Any] = deque(maxlen=50)
 _LITELLM: dict[str, Any] = {"messages": MESSAGES, "api_key": KEY, "stream": True, "num_retries": 0, "max_retries": 0}
 
 PROVIDERS: dict[str, Callable[..., Any]] = {

@@ -17,6 +17,7 @@ by the names of its classes. The tables below are all there is to know; the more
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -207,9 +208,13 @@ def _is_api_error(error: BaseException, names: list[str]) -> bool:
     return hasattr(error, "body") or any(name in ("APIError", "ResponseError") for name in names)
 
 
+#: What the text may make of a status that says little.
+_OF_400 = ("context_too_long", "content_filter")
+
+
 def _code_said(text: str, status: int | None) -> str | None:
     """What the text says; where the status is clear, only what is more particular than it."""
-    heard = ("context_too_long", "content_filter") if status in (400, 413, 422, 500) else None
+    heard = {400: _OF_400, 413: _OF_400, 422: _OF_400, 500: (*_OF_400, "overloaded", "rate_limited")}.get(status or 0)
     if status is not None and heard is None:
         return None
     for code, pattern in _SAID_RE:
@@ -246,6 +251,9 @@ def _text_of(error: BaseException) -> str:
         value = getattr(error, name, None)
         if value and not callable(value):
             parts.append(value if isinstance(value, str) else _as_json(value))
+    if not hasattr(error, "body"):
+        with contextlib.suppress(Exception):  # not read yet, or not a text
+            parts.append(str(_response_of(error).text)[:4000])
     return " ".join(dict.fromkeys(part for part in parts if part)) or type(error).__name__
 
 

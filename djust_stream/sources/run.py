@@ -166,9 +166,12 @@ class Run:
         result.text, result.thinking = "".join(self._text), "".join(self._thinking)
         result.tool_calls = list(self._calls.values())
         result.duration_s = monotonic() - self._began_at
-        usage = result.usage
-        if not usage.output_tokens:
-            usage.output_tokens, usage.estimated = estimate_tokens(result.text + result.thinking), True
+        if result.finish_reason is None:  # the provider has not come to tell all it would have told
+            estimate = estimate_tokens(result.text + result.thinking)
+            if estimate > result.usage.output_tokens:
+                result.usage.output_tokens, result.usage.estimated = estimate, True
+        elif not result.usage.total_tokens:
+            result.usage = Usage(output_tokens=estimate_tokens(result.text + result.thinking), estimated=True)
         if isinstance(self._end, SourceError):
             error = self._end
         elif self._end is not None:

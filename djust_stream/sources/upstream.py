@@ -57,7 +57,10 @@ class Upstream:
             wire: Wire | None = None
             held: list[str | bytes] | None = []  # until the first item that tells lines of events from text
             decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            first = True
             async for item in items:
+                if first:
+                    first, self._stream = False, _inside_router(self._stream)
                 if not isinstance(item, str | bytes):
                     yield item
                     continue
@@ -94,7 +97,8 @@ class Upstream:
 
     def lacks_end(self) -> bool:
         """Has litellm made up the last chunk, because the provider's stream just ceased?"""
-        return getattr(self._stream, "received_finish_reason", "") is None
+        stream = self._stream
+        return not hasattr(stream, "_async_generator") and getattr(stream, "received_finish_reason", "") is None
 
     async def _open(self, source: Any) -> AsyncIterator[Any]:
         """An async iterator of what the source yields."""
@@ -112,7 +116,7 @@ class Upstream:
         self._stream = source
         if _is_response(source):
             return _response_chunks(source) if _is_async_response(source) else self._iterate(_wire_chunks(source))
-        if hasattr(source, "__aiter__"):
+        if hasattr(source, "__aiter__") and not _is_sync_litellm(source):
             return aiter(source)
         if hasattr(source, "__aenter__"):
             entered = await source.__aenter__()
@@ -133,8 +137,10 @@ class Upstream:
 
     def _iterate(self, source: Any) -> AsyncIterator[Any]:
         # Sync things are closed by their own thread: it is theirs.
+        thread = self._in_thread()
+        thread.owned = [thing for thing in self._opened if not _is_async(thing)] + [source]
         self._opened = [thing for thing in self._opened if _is_async(thing)]
-        return self._in_thread().iterate(source)
+        return thread.iterate(source)
 
 
 class _Thread:
@@ -153,6 +159,7 @@ class _Thread:
         self._signalled = False
         self._closing = False
         self._source: Any = None
+        self.owned: list[Any] = []  # to be closed here, outermost first
         context = copy_context()
         self._thread = threading.Thread(
             target=lambda: context.run(self._main), name="djust_stream source", daemon=True
@@ -216,7 +223,8 @@ class _Thread:
                 while self._work and not self._closing:
                     self._work.popleft()()
         finally:
-            _close_sync(self._source)
+            for thing in reversed(self.owned):
+                _close_sync(thing)
             if database := sys.modules.get("django.db"):
                 database.connections.close_all()  # those of this thread: the source may have asked for rows
 
@@ -301,7 +309,14 @@ def _is_chunk(source: Any) -> bool:
 def _is_async(source: Any) -> bool:
     if _is_response(source):
         return _is_async_response(source)
-    return hasattr(source, "__aiter__") or hasattr(source, "__aenter__")
+    return (hasattr(source, "__aiter__") and not _is_sync_litellm(source)) or hasattr(source, "__aenter__")
+
+
+def _is_sync_litellm(source: Any) -> bool:
+    """litellm's wrapper iterates both ways, but what it wraps only one."""
+    inner = getattr(source, "completion_stream", None)
+    inner = getattr(inner, "streaming_response", inner)
+    return hasattr(inner, "__iter__") and not hasattr(inner, "__aiter__")
 
 
 def _is_response(source: Any) -> bool:
@@ -335,6 +350,18 @@ def _wire_chunks(response: Any) -> Any:
         yield from wire.end()
     finally:
         response.close()
+
+
+def _inside_router(stream: Any) -> Any:
+    """The stream that litellm's Router hands through, once its first chunk is there; only that one knows how
+    it has ended. Anything else as it is."""
+    for _ in range(8):  # a fallback may be one, too
+        frame = getattr(getattr(stream, "_async_generator", None), "ag_frame", None)
+        inner = frame and (frame.f_locals.get("fallback_response") or frame.f_locals.get("model_response"))
+        if not inner:
+            break
+        stream = inner
+    return stream
 
 
 async def _one(chunk: Any) -> AsyncIterator[Any]:
