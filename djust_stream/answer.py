@@ -4,7 +4,7 @@ An answer that is only text fills the stream's element itself. One with more is 
 which the model wrote them, each an element of its own:
 
     <div dj-stream="reply">
-      <details class="dj-thinking" data-part="1"><summary>Thinking</summary><div>The user asks…</div></details>
+      <details class="dj-thinking" data-part="1"><summary>Thinking</summary><div>The user…</div></details>
       <p class="dj-tool" data-part="2">Tool: <b>weather</b> <code>{"city": "Bern"}</code></p>
       <div class="dj-text" data-part="3"><p>It rains.</p></div>
     </div>

@@ -379,7 +379,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         run = Run(
             source,
             on_chunk=on_chunk,
-            on_event=show,
+            on_event=answer.show if on_event is None else show,
             on_complete=on_complete,
             on_error=on_error,
             timeout_s=timeout_s,
@@ -391,7 +391,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             return await run.finish()
         if not within:
             if callable(source):
-                options = {"markdown": markdown, "on_chunk": on_chunk, "on_event": on_event}
+                options: dict[str, Any] = {"markdown": markdown, "on_chunk": on_chunk, "on_event": on_event}
                 options |= {"on_complete": on_complete, "on_error": on_error, "timeout_s": timeout_s}
                 options |= {"first_token_timeout_s": first_token_timeout_s, "idle_timeout_s": idle_timeout_s}
                 again = (self.stream_from, (stream_name, source), options)
@@ -406,7 +406,9 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             result = await run.finish(_running if self._in_own_task() else None)
         except Exception as error:
             if not within and self._djust_runs.get(stream_name) is run:
-                await self._end_open(streams, stream_name, ops.ERROR, self.stream_error_message(stream_name, error))
+                await self._end_open(
+                    streams, stream_name, ops.ERROR, self.stream_error_message(stream_name, error)
+                )
             raise
         finally:
             current = self._djust_runs.get(stream_name) is run
@@ -435,8 +437,8 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         again = (self._djust_again or {}).get(stream_name)
         if again is None:
             raise LookupError(
-                f"nothing to run again as {stream_name!r}: an iterator can be read once, so pass start_stream "
-                "a coroutine function, or stream_from a function that makes the source"
+                f"nothing to run again as {stream_name!r}: an iterator can be read once, so pass "
+                "start_stream a coroutine function, or stream_from a function that makes the source"
             )
         function, args, kwargs = again
         return self.start_stream(stream_name, function, *args, **kwargs)

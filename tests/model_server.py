@@ -1,14 +1,14 @@
 """A server that speaks the streaming wire formats of the model providers, on 127.0.0.1.
 
     with ModelServer() as server:
-        client = OpenAI(base_url=f"{server.url}/text/v1", api_key=KEY)      # the scenario is the first segment
-        server.closed.wait(1)                                                # the client has closed its connection
+        client = OpenAI(base_url=f"{server.url}/text/v1", api_key=KEY)   # the scenario comes first
+        server.closed.wait(1)                                            # the client closed its connection
 
 A format is a function from a scenario to the events of an answer, byte for byte as the provider sends them;
 the path tells which one a request is for. Bytes go out in pieces of ``server.piece`` with a flush after each.
 
-Scenarios: text, thinking, tool; endless (one token each 10 ms); slow (the first token does not come); error (in
-mid-stream); cut (the connection ends in mid-stream); ceased (the body ends, in mid-stream, as if it were whole);
+Scenarios: text, thinking, tool; endless (one token each 10 ms); slow (the first token does not come); error
+(in mid-stream); cut (the connection ends in mid-stream); ceased (the body ends there, as if it were whole);
 filtered; 400, 401, 429 (retry-after: 7), 529, and long (the prompt is too long), answered before the stream.
 """
 
@@ -54,7 +54,12 @@ def chat(scenario: str, openrouter: bool = False) -> Iterator[bytes]:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return sse(head | {"choices": [choice]} | more)
 
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1760000000, "model": "test-model"}
+    head = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1760000000,
+        "model": "test-model",
+    }
     head |= {"system_fingerprint": "fp_1"}
     yield b": OPENROUTER PROCESSING\n\n" if openrouter else b": keep-alive\n\n"
     yield chunk({"role": "assistant", "content": "", "refusal": None})
@@ -85,13 +90,23 @@ def mistral(scenario: str) -> Iterator[bytes]:
         return sse(head | {"choices": [choice]} | more)
 
     head = {"id": "cmpl-1", "object": "chat.completion.chunk", "created": 1760000000, "model": "test-model"}
-    yield sse(head | {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]})
+    yield sse(
+        head
+        | {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
+    )
     if scenario == "thinking":
         for text in THOUGHTS:
             yield chunk([{"type": "thinking", "thinking": [{"type": "text", "text": text}]}])
     for n, text in enumerate(words(scenario)):
         if scenario == "error" and n == 3:
-            yield sse({"object": "error", "message": "Internal error", "type": "internal_server_error", "code": 3000})
+            yield sse(
+                {
+                    "object": "error",
+                    "message": "Internal error",
+                    "type": "internal_server_error",
+                    "code": 3000,
+                }
+            )
             return
         yield chunk([{"type": "text", "text": text}] if scenario == "thinking" else text)
     call = {"id": "call_0001", "index": 0, "function": {"name": "weather", "arguments": "".join(ARGUMENTS)}}
@@ -112,7 +127,13 @@ def responses(scenario: str) -> Iterator[bytes]:
 
     tokens = {"input_tokens": PROMPT_TOKENS, "output_tokens": ANSWER_TOKENS, "total_tokens": 34}
     tokens |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
-    answer = {"id": "resp_1", "object": "response", "created_at": 1760000000, "model": "test-model", "output": []}
+    answer = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1760000000,
+        "model": "test-model",
+        "output": [],
+    }
     answer |= {"status": "in_progress", "error": None, "incomplete_details": None, "usage": None, "tools": []}
     answer |= {"instructions": None, "metadata": {}, "parallel_tool_calls": True, "tool_choice": "auto"}
     answer |= {"temperature": 1.0, "top_p": 1.0}
@@ -136,12 +157,22 @@ def responses(scenario: str) -> Iterator[bytes]:
         yield event("response.output_text.delta", delta=text, logprobs=[], **place)
     yield event("response.output_text.done", text=ANSWER, logprobs=[], **place)
     if scenario == "tool":
-        item = {"id": "fc_1", "type": "function_call", "call_id": "call_1", "name": "weather", "arguments": ""}
+        item = {
+            "id": "fc_1",
+            "type": "function_call",
+            "call_id": "call_1",
+            "name": "weather",
+            "arguments": "",
+        }
         yield event("response.output_item.added", output_index=1, item=item | {"status": "in_progress"})
         for text in ARGUMENTS:
             yield event("response.function_call_arguments.delta", delta=text, item_id="fc_1", output_index=1)
     if scenario == "filtered":
-        cut = answer | {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}, "usage": tokens}
+        cut = answer | {
+            "status": "incomplete",
+            "incomplete_details": {"reason": "content_filter"},
+            "usage": tokens,
+        }
         yield event("response.incomplete", response=cut)
     else:
         yield event("response.completed", response=answer | {"status": "completed", "usage": tokens})
@@ -159,7 +190,9 @@ def anthropic(scenario: str) -> Iterator[bytes]:
 
     message: dict[str, Any] = {"id": "msg_1", "type": "message", "role": "assistant", "model": "test-model"}
     message |= {"content": [], "stop_reason": None, "stop_sequence": None}
-    yield event("message_start", message=message | {"usage": {"input_tokens": PROMPT_TOKENS, "output_tokens": 1}})
+    yield event(
+        "message_start", message=message | {"usage": {"input_tokens": PROMPT_TOKENS, "output_tokens": 1}}
+    )
     index = 0
     if scenario == "thinking":
         deltas = [{"type": "thinking_delta", "thinking": text} for text in THOUGHTS]
@@ -173,7 +206,9 @@ def anthropic(scenario: str) -> Iterator[bytes]:
         yield event("error", error={"type": "overloaded_error", "message": "Overloaded"})
         return
     yield from block(
-        index, {"type": "text", "text": ""}, ({"type": "text_delta", "text": text} for text in words(scenario))
+        index,
+        {"type": "text", "text": ""},
+        ({"type": "text_delta", "text": text} for text in words(scenario)),
     )
     if scenario == "tool":
         start = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}}
@@ -210,7 +245,9 @@ def gemini(scenario: str) -> Iterator[bytes]:
 def ollama(scenario: str) -> Iterator[bytes]:
     def line(message: dict[str, Any], **more: Any) -> bytes:
         head = {"model": "test-model", "created_at": "2026-01-01T00:00:00.000000Z"}
-        return (dump(head | {"message": {"role": "assistant", "content": ""} | message} | more) + "\n").encode()
+        return (
+            dump(head | {"message": {"role": "assistant", "content": ""} | message} | more) + "\n"
+        ).encode()
 
     if scenario == "thinking":
         for text in THOUGHTS:
@@ -252,7 +289,11 @@ def refusal(path: str, status: int, scenario: str) -> dict[str, Any]:
         kind = kinds.get(status, "overloaded_error")
         return {"type": "error", "error": {"type": kind, "message": said}, "request_id": "req_1"}
     if path.endswith(":streamGenerateContent"):
-        said = "The input token count (9000) exceeds the maximum number of tokens" if scenario == "long" else said
+        said = (
+            "The input token count (9000) exceeds the maximum number of tokens"
+            if scenario == "long"
+            else said
+        )
         words = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 429: "RESOURCE_EXHAUSTED"}
         return {"error": {"code": status, "message": said, "status": words.get(status, "UNAVAILABLE")}}
     if path.endswith("/api/chat"):
@@ -260,7 +301,9 @@ def refusal(path: str, status: int, scenario: str) -> dict[str, Any]:
     kinds = {401: "invalid_request_error", 429: "requests"}
     code = {401: "invalid_api_key", 429: "rate_limit_exceeded"}.get(status)
     code = "context_length_exceeded" if scenario == "long" else code
-    return {"error": {"message": said, "type": kinds.get(status, "server_error"), "param": None, "code": code}}
+    return {
+        "error": {"message": said, "type": kinds.get(status, "server_error"), "param": None, "code": code}
+    }
 
 
 class ModelServer:
@@ -314,7 +357,9 @@ class ModelServer:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; True: the connection stays."""
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+        length = next(
+            (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+        )
         await reader.readexactly(length)
         if b"transfer-encoding: chunked" in head.lower():
             while size := int(await reader.readline(), 16):
@@ -329,7 +374,9 @@ class ModelServer:
             await writer.drain()
             return True
         kind = "application/x-ndjson" if path.endswith("/api/chat") else "text/event-stream; charset=utf-8"
-        writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
+        writer.write(
+            f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+        )
         await writer.drain()
         gone = asyncio.create_task(reader.read(1))
         stream = asyncio.create_task(self._stream(writer, path, scenario))

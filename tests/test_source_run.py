@@ -61,12 +61,12 @@ async def coroutine() -> AsyncIterator[str]:
     "source",
     [
         lambda: tokens("a", "b"),
-        lambda: coroutine(),
+        coroutine,
         lambda: coroutine,
         lambda: iter(["a", "b"]),
         lambda: ["a", "b"],
         lambda: lambda: ["a", "b"],
-        lambda: lambda: coroutine(),
+        lambda: lambda: (text for text in "ab"),
         lambda: ({"content": text} for text in "ab"),
         lambda: [b"a", b"b"],
         lambda: "ab",
@@ -222,7 +222,9 @@ async def test_plain_text_begins_anew() -> None:
     assert shown(sink) == "<b>ld"
 
 
-async def test_an_error_is_shown_without_its_key_and_logged_without_it(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_is_shown_without_its_key_and_logged_without_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     view, sink = new_view()
     with caplog.at_level(logging.INFO):
         result = await view.stream_from("s", failing())
@@ -314,7 +316,12 @@ async def test_thinking_and_tools_have_their_places() -> None:
     assert [(call.name, call.arguments) for call in result.tool_calls] == [("<b>", '{"a": 1}')]
     root = "[dj-stream='s']"
     html = shown(sink)
-    for part in ('<details class="dj-thinking" data-part="1">', 'data-part="2"', "<b>&lt;b&gt;</b>", 'data-part="4"'):
+    for part in (
+        '<details class="dj-thinking" data-part="1">',
+        'data-part="2"',
+        "<b>&lt;b&gt;</b>",
+        'data-part="4"',
+    ):
         assert part in html
     assert shown(sink, f'{root} > [data-part="1"] > div') == "<i>hm"
     assert shown(sink, f'{root} > [data-part="3"] > code') == '{"a": 1}'
@@ -330,7 +337,8 @@ async def test_thinking_and_tools_have_their_places() -> None:
 def test_no_sdk_is_imported() -> None:
     check = (
         "import sys, djust_stream.sources, djust_stream.sources.router; "
-        "sys.exit(bool({'openai', 'anthropic', 'google', 'mistralai', 'ollama', 'litellm', 'httpx'} & {*sys.modules}))"
+        "sdks = {'openai', 'anthropic', 'google', 'mistralai', 'ollama', 'litellm', 'httpx'}; "
+        "sys.exit(bool(sdks & {*sys.modules}))"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
 

@@ -8,7 +8,7 @@ SDK objects and at parsed JSON with the same eyes: a field is an attribute or a 
 
 The law: nothing raises, whatever the shape; text is read once. In
 
-    content_block_delta {"text": "Hel"}    text {"text": "Hel", "snapshot": "Hel"}    (anthropic, messages.stream)
+    content_block_delta {"text": "Hel"}    text {"text": "Hel", "snapshot": "Hel"}    (anthropic)
 
 the second is the SDK's own summary of the first, and counts for nothing.
 
@@ -25,16 +25,16 @@ from .event import Event, Usage
 
 #: Every provider's word for why it ends -> ours.
 FINISH = {
-    **dict.fromkeys(("stop", "end_turn", "stop_sequence", "completed", "eos", "pause_turn", "unload"), "stop"),
     **dict.fromkeys(
-        ("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"), "length"
+        ("stop", "end_turn", "stop_sequence", "completed", "eos", "pause_turn", "unload"), "stop"
+    ),
+    **dict.fromkeys(
+        ("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"),
+        "length",
     ),
     **dict.fromkeys(("tool_calls", "tool_use", "function_call"), "tool_calls"),
-    **dict.fromkeys(
-        ("content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "refusal")
-        + ("image_safety", "language"),
-        "content_filter",
-    ),
+    **dict.fromkeys(("content_filter", "safety", "recitation", "blocklist", "language"), "content_filter"),
+    **dict.fromkeys(("prohibited_content", "spii", "refusal", "image_safety"), "content_filter"),
 }
 
 
@@ -65,8 +65,18 @@ def is_known(chunk: object) -> bool:
 
 def get(item: Any, *names: str) -> Any:
     """A field, by the first of its names that it has; None without."""
+    cls = item.__class__
+    if cls is dict or isinstance(item, Mapping):
+        fields, others = item, None
+    elif hasattr(cls, "__pydantic_validator__"):
+        # Asked for a field that is not there, its models take microseconds to say so.
+        fields, others = item.__dict__, item.__pydantic_extra__
+    else:
+        fields, others = None, None
     for name in names:
-        value = item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)
+        value = getattr(item, name, None) if fields is None else fields.get(name)
+        if value is None and others:
+            value = others.get(name)
         if value is not None:
             return value
     return None
@@ -228,7 +238,7 @@ def _read_error(chunk: Any) -> Iterator[Event]:
 
 
 def _read_inner(chunk: Any) -> Iterator[Event]:
-    """An envelope: Mistral's events have their chunk as ``data``, OpenAI's ``chat.completions.stream`` as ``chunk``."""
+    """An envelope: ``data`` of Mistral's events, ``chunk`` of OpenAI's ``chat.completions.stream``."""
     yield from read(get(chunk, "chunk", "data"))
 
 
@@ -247,7 +257,14 @@ def _read_usage(usage: Any) -> Iterator[Event]:
         return
     told = Usage(
         input_tokens=_number(
-            get(usage, "prompt_tokens", "input_tokens", "prompt_token_count", "promptTokenCount", "prompt_eval_count")
+            get(
+                usage,
+                "prompt_tokens",
+                "input_tokens",
+                "prompt_token_count",
+                "promptTokenCount",
+                "prompt_eval_count",
+            )
         ),
         output_tokens=_number(
             get(usage, "completion_tokens", "output_tokens", "candidates_token_count", "candidatesTokenCount")

@@ -153,7 +153,9 @@ def classify(error: BaseException) -> SourceError:
     # litellm and the SDKs wrap what they have caught; the first that says anything is heard.
     said: list[tuple[str, int | None]] = [_read(inner) for inner in _chain(error)]
     code, status = next((pair for pair in said if pair[0] != "provider"), said[0])
-    result = _make(code, _text_of(error), status, next(filter(None, map(_retry_after_s, _chain(error))), None))
+    result = _make(
+        code, _text_of(error), status, next(filter(None, map(_retry_after_s, _chain(error))), None)
+    )
     result.__cause__ = error
     return result
 
@@ -214,7 +216,9 @@ _OF_400 = ("context_too_long", "content_filter")
 
 def _code_said(text: str, status: int | None) -> str | None:
     """What the text says; where the status is clear, only what is more particular than it."""
-    heard = {400: _OF_400, 413: _OF_400, 422: _OF_400, 500: (*_OF_400, "overloaded", "rate_limited")}.get(status or 0)
+    heard = {400: _OF_400, 413: _OF_400, 422: _OF_400, 500: (*_OF_400, "overloaded", "rate_limited")}.get(
+        status or 0
+    )
     if status is not None and heard is None:
         return None
     for code, pattern in _SAID_RE:

@@ -1,8 +1,8 @@
 """What a model's stream says, the same for every provider: events, usage, the result.
 
-    Event("text", "Hello")                  Event("thinking", "The user greets…")
-    Event("tool_call", '{"city"', {"index": 0, "id": "call_1", "name": "weather"})
-    Event("finish", "stop")                 Event("usage", data=Usage(12, 34))
+Event("text", "Hello")                  Event("thinking", "The user greets…")
+Event("tool_call", '{"city"', {"index": 0, "id": "call_1", "name": "weather"})
+Event("finish", "stop")                 Event("usage", data=Usage(12, 34))
 """
 
 from __future__ import annotations

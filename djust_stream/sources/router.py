@@ -6,9 +6,9 @@
     router.register("fast", "openai/gpt-4o-mini", fallbacks=["anthropic"])
     await self.stream_from("reply", lambda: router.completion("fast", messages))
 
-A model that fails before its first token is asked again, then its fallbacks are; afterwards its text is on the
-page, and stream_retry begins anew. Needs ``pip install djust-stream[llm]``; litellm is imported by the first
-completion. ``Router()`` makes one beside the module's own.
+A model that fails before its first token is asked again, then its fallbacks are; afterwards its text is on
+the page, and stream_retry begins anew. Needs ``pip install djust-stream[llm]``; litellm is imported by the
+first completion. ``Router()`` makes one beside the module's own.
 """
 
 from __future__ import annotations
@@ -60,19 +60,23 @@ class Router:
     def register(self, name: str, model: str, *, fallbacks: Iterable[str] = (), **options: Any) -> None:
         """Let a name stand for a model, as litellm spells it: "openai/gpt-4o-mini".
 
-        fallbacks: names asked in this order when it fails. options: litellm's, such as api_key, api_base, timeout.
+        fallbacks: names asked in this order when it fails. options: litellm's, such as api_key, timeout.
         """
         self._models[name] = {"model": model, **options}
         self._fallbacks[name] = list(fallbacks)
         self._router = None
 
-    async def completion(self, name: str, messages: list[dict[str, Any]], *, stream: bool = True, **options: Any) -> Any:
+    async def completion(
+        self, name: str, messages: list[dict[str, Any]], *, stream: bool = True, **options: Any
+    ) -> Any:
         """Ask the model of that name: a source for stream_from, or litellm's answer with ``stream=False``.
 
         Raises LookupError for a name that is not registered; what litellm raises.
         """
         if name not in self._models:
-            raise LookupError(f"no model is registered as {name!r}; there are {', '.join(self._models) or 'none'}")
+            raise LookupError(
+                f"no model is registered as {name!r}; there are {', '.join(self._models) or 'none'}"
+            )
         if stream:
             options.setdefault("stream_options", {"include_usage": True})
         return await self._litellm().acompletion(model=name, messages=messages, stream=stream, **options)
@@ -80,12 +84,15 @@ class Router:
     def _litellm(self) -> Any:
         if self._router is None:
             try:
-                from litellm import Router as LiteLLMRouter
+                from litellm.router import Router as LiteLLMRouter
             except ImportError as error:
-                raise ImportError(f"the router needs litellm ({error}): pip install djust-stream[llm]") from error
+                raise ImportError(
+                    f"the router needs litellm ({error}): pip install djust-stream[llm]"
+                ) from error
             self._router = LiteLLMRouter(
                 model_list=[
-                    {"model_name": name, "litellm_params": dict(options)} for name, options in self._models.items()
+                    {"model_name": name, "litellm_params": dict(options)}
+                    for name, options in self._models.items()
                 ],
                 fallbacks=[{name: names} for name, names in self._fallbacks.items() if names],
                 num_retries=self.num_retries,

@@ -14,7 +14,7 @@ Checked by tests/test_source_run.py.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from time import monotonic
 from typing import Any
@@ -45,7 +45,7 @@ class Run:
     ) -> None:
         """on_chunk: each chunk as it came; on_event: each Event; on_complete: the StreamResult of a run that
         ended or was stopped; on_error: the SourceError of one that failed.
-        timeout_s: for all of it; first_token_timeout_s: until the first event; idle_timeout_s: between chunks.
+        timeout_s: for all of it; first_token_timeout_s: to the first event; idle_timeout_s: between chunks.
         """
         self.result = StreamResult()
         self.task: asyncio.Task[None] | None = None
@@ -127,8 +127,8 @@ class Run:
                     await _await(on_chunk(chunk))
                 for event in read(chunk):
                     self._note(event)
-                    if on_event is not None:
-                        await _await(on_event(event))
+                    if on_event is not None and (answer := on_event(event)) is not None:
+                        await _await(answer)
                 known = known or is_known(chunk)
         if known and (result.finish_reason is None or self._upstream.lacks_end()):
             result.finish_reason = None
@@ -197,7 +197,11 @@ class Run:
         waits = []
         for limit_s, since, what in (
             (total_s, self._began_at, "timeout_s: the answer is not complete"),
-            (first_s if self.result.first_token_s is None else None, self._began_at, "first_token_timeout_s: no token"),
+            (
+                first_s if self.result.first_token_s is None else None,
+                self._began_at,
+                "first_token_timeout_s: no token",
+            ),
             (idle_s, self._seen_at, "idle_timeout_s: no chunk"),
         ):
             if limit_s is not None:
@@ -212,7 +216,7 @@ class Run:
 
 
 async def _await(answer: Any) -> None:
-    if answer is not None and isinstance(answer, Awaitable):
+    if hasattr(answer, "__await__"):
         await answer
 
 
@@ -225,7 +229,8 @@ async def consume_stream_with_callbacks(
 ) -> StreamResult:
     """Read a source to its end; each callback may be a coroutine function.
 
-    on_chunk(chunk): as it came, extract_content reads it; on_complete(result); on_error(error): a SourceError.
+    on_chunk(chunk): as it came, extract_content reads it; on_complete(result);
+    on_error(error): a SourceError.
     options: those of Run. Returns the StreamResult, whose ``error`` is set when the source has failed.
     """
     run = Run(source, on_chunk=on_chunk, on_complete=on_complete, on_error=on_error, **options)
@@ -238,5 +243,3 @@ async def collect_stream(source: Any, **options: Any) -> StreamResult:
     if result.error is not None:
         raise result.error
     return result
-
-

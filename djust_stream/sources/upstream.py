@@ -10,8 +10,8 @@ A source is an async or a sync iterator; a context manager that gives one; a res
 that returns one of these; a function that does (called anew for a retry); or one chunk.
 
 The law: the loop never blocks, and when ``close`` returns the connection to the provider is closed, whoever
-holds it. An async source closes by itself when its task is cancelled. A sync one lives in a thread of its own,
-which may wait in ``recv``, and closing a socket under a waiting ``recv`` does neither wake it nor close
+holds it. An async source closes by itself when its task is cancelled. A sync one lives in a thread of its
+own, which may wait in ``recv``, and closing a socket under a waiting ``recv`` does neither wake it nor close
 anything: so the socket that the thread waits at is shut down, which does both.
 
 Whatever the source raises comes out as a SourceError. Checked by tests/test_source_upstream.py.
@@ -20,7 +20,6 @@ Whatever the source raises comes out as a SourceError. Checked by tests/test_sou
 from __future__ import annotations
 
 import asyncio
-import codecs
 import contextlib
 import inspect
 import logging
@@ -28,17 +27,16 @@ import socket
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import copy_context
 from typing import Any
 
 from .errors import SourceError, classify
-from .wire import Wire, looks_like, says_nothing
+from .wire import Text, Wire
 
 log = logging.getLogger("djust_stream")
 
-#: Comments and empty lines before the first line that says something.
-_MOST_HELD = 100
+_TEXT = (str, bytes)
 
 
 class Upstream:
@@ -50,35 +48,21 @@ class Upstream:
         self._opened: list[Any] = []  # what has to be closed, outermost first
         self._stream: Any = None  # what is iterated
 
-    async def chunks(self) -> AsyncIterator[Any]:
+    async def chunks(self) -> AsyncGenerator[Any, None]:
         """What the source yields; raises SourceError."""
         try:
             items = await self._open(self._source)
-            wire: Wire | None = None
-            held: list[str | bytes] | None = []  # until the first item that tells lines of events from text
-            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            text = Text()
             first = True
             async for item in items:
                 if first:
                     first, self._stream = False, _inside_router(self._stream)
-                if not isinstance(item, str | bytes):
+                if isinstance(item, _TEXT):
+                    for chunk in text.feed(item):
+                        yield chunk
+                else:
                     yield item
-                    continue
-                if held is not None:
-                    held.append(item)
-                    if says_nothing(item) and len(held) < _MOST_HELD:
-                        continue
-                    wire = Wire() if looks_like(item) else None
-                for text in [item] if held is None else held:
-                    if wire is None:
-                        yield text if isinstance(text, str) else decoder.decode(text)
-                    else:
-                        for chunk in wire.item(text):
-                            yield chunk
-                held = None
-            for text in held or []:
-                yield text if isinstance(text, str) else decoder.decode(text)
-            for chunk in [] if wire is None else wire.end():
+            for chunk in text.end():
                 yield chunk
         except SourceError:
             raise
@@ -98,7 +82,9 @@ class Upstream:
     def lacks_end(self) -> bool:
         """Has litellm made up the last chunk, because the provider's stream just ceased?"""
         stream = self._stream
-        return not hasattr(stream, "_async_generator") and getattr(stream, "received_finish_reason", "") is None
+        return (
+            not hasattr(stream, "_async_generator") and getattr(stream, "received_finish_reason", "") is None
+        )
 
     async def _open(self, source: Any) -> AsyncIterator[Any]:
         """An async iterator of what the source yields."""
@@ -115,20 +101,18 @@ class Upstream:
         self._opened.append(source)
         self._stream = source
         if _is_response(source):
-            return _response_chunks(source) if _is_async_response(source) else self._iterate(_wire_chunks(source))
-        if hasattr(source, "__aiter__") and not _is_sync_litellm(source):
-            return aiter(source)
-        if hasattr(source, "__aenter__"):
-            entered = await source.__aenter__()
-            return await self._open(entered) if entered is not source else _one(source)
-        if _is_chunk(source):
-            return _one(source)
-        if hasattr(source, "__iter__"):
-            return self._iterate(source)
-        if hasattr(source, "__enter__"):
-            entered = await self._in_thread().call(source.__enter__)
-            return await self._open(entered) if entered is not source else _one(source)
-        return _one(source)
+            chunks = _response_chunks(source) if _is_async(source) else self._iterate(_wire_chunks(source))
+        elif hasattr(source, "__aiter__") and not _is_sync_litellm(source):
+            chunks = aiter(source)
+        elif hasattr(source, "__aenter__"):
+            chunks = await self._open(await source.__aenter__())
+        elif hasattr(source, "__iter__") and not _is_chunk(source):
+            chunks = self._iterate(source)
+        elif hasattr(source, "__enter__"):
+            chunks = await self._open(await self._in_thread().call(source.__enter__))
+        else:
+            chunks = _one(source)
+        return chunks
 
     def _in_thread(self) -> _Thread:
         if self._thread is None:

@@ -11,6 +11,7 @@ Bounded: a line or event stops at MAX_EVENT.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from typing import Any
@@ -37,6 +38,41 @@ def says_nothing(item: str | bytes) -> bool:
 
 def _bytes(item: str | bytes) -> bytes:
     return item.encode("utf-8", "replace") if isinstance(item, str) else item
+
+
+class Text:
+    """What an iterator of str or bytes says: text, or lines of a provider's events; its first item tells."""
+
+    #: Comments and empty lines before the first line that says something.
+    MOST_HELD = 100
+
+    def __init__(self) -> None:
+        self._held: list[str | bytes] | None = []
+        self._wire: Wire | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, item: str | bytes) -> list[Any]:
+        """The texts, or the JSON of the events, that are whole now."""
+        if self._held is None:
+            return self._read(item)
+        self._held.append(item)
+        if says_nothing(item) and len(self._held) < self.MOST_HELD:
+            return []
+        self._wire = Wire() if looks_like(item) else None
+        return self._release()
+
+    def end(self) -> list[Any]:
+        """The iterator has ended: what was held back."""
+        return self._release() + ([] if self._wire is None else self._wire.end())
+
+    def _release(self) -> list[Any]:
+        held, self._held = self._held or [], None
+        return [chunk for item in held for chunk in self._read(item)]
+
+    def _read(self, item: str | bytes) -> list[Any]:
+        if self._wire is not None:
+            return self._wire.item(item)
+        return [item if isinstance(item, str) else self._decoder.decode(item)]
 
 
 class Wire:

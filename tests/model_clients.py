@@ -1,8 +1,8 @@
 """The providers' own SDKs, pointed at a ModelServer: one row each, async and sync.
 
     ask = PROVIDERS["openai"]
-    source = ask(server.url, "text")                # what the SDK returns, not awaited; sync=True: an iterator
-    source = ask(server.url, "text", sync=True)     # a function, for its call blocks
+    source = ask(server.url, "text")             # what the SDK returns, not awaited
+    source = ask(server.url, "text", sync=True)  # a function, for its call blocks
 
 Each SDK is imported when it is asked for.
 """
@@ -140,7 +140,13 @@ def litellm_anthropic(url: str, scenario: str, sync: bool = False) -> Any:
 
 
 _clients: deque[Any] = deque(maxlen=50)
-_LITELLM: dict[str, Any] = {"messages": MESSAGES, "api_key": KEY, "stream": True, "num_retries": 0, "max_retries": 0}
+_LITELLM: dict[str, Any] = {
+    "messages": MESSAGES,
+    "api_key": KEY,
+    "stream": True,
+    "num_retries": 0,
+    "max_retries": 0,
+}
 
 PROVIDERS: dict[str, Callable[..., Any]] = {
     "openai": openai,
