@@ -23,6 +23,9 @@ from typing import Any
 
 from .event import Event, Usage
 
+#: So many classes of chunks are remembered: someone may make a class for each.
+_MOST_CLASSES = 1000
+
 #: Every provider's word for why it ends -> ours.
 FINISH = {
     **dict.fromkeys(
@@ -65,11 +68,11 @@ def is_known(chunk: object) -> bool:
 
 def get(item: Any, *names: str) -> Any:
     """A field, by the first of its names that it has; None without."""
-    cls = item.__class__
-    if cls is dict or isinstance(item, Mapping):
+    kind = _kinds.get(item.__class__) or _kind_of(item.__class__)
+    if kind == "mapping":
         fields, others = item, None
-    elif hasattr(cls, "__pydantic_validator__"):
-        # Asked for a field that is not there, its models take microseconds to say so.
+    elif kind == "model":
+        # Asked for a field that is not there, pydantic's models take microseconds to say so.
         fields, others = item.__dict__, item.__pydantic_extra__
     else:
         fields, others = None, None
@@ -80,6 +83,20 @@ def get(item: Any, *names: str) -> Any:
         if value is not None:
             return value
     return None
+
+
+#: Class -> how its fields are asked for.
+_kinds: dict[type, str] = {}
+
+
+def _kind_of(cls: type) -> str:
+    if issubclass(cls, Mapping):
+        kind = "mapping"
+    else:
+        kind = "model" if hasattr(cls, "__pydantic_validator__") else "object"
+    if len(_kinds) < _MOST_CLASSES:
+        _kinds[cls] = kind
+    return kind
 
 
 def _text(value: Any) -> str:
@@ -335,7 +352,7 @@ def _reader_of(chunk: Any) -> Callable[[Any], Iterator[Event]] | None:
     for fits, reader in SHAPES:
         if fits(chunk):
             # A chat chunk is one whatever it holds; others are told apart by what they hold.
-            if reader is _read_chat and hasattr(cls, "model_fields"):
+            if reader is _read_chat and _kinds.get(cls) == "model" and len(_known_classes) < _MOST_CLASSES:
                 _known_classes[cls] = reader
             return reader
     return None
