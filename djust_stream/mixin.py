@@ -32,7 +32,9 @@ from django.utils.functional import Promise
 
 from . import conf, ops
 from ._core import FINISHED, TURN, TextMethod
+from .answer import Answer
 from .sinks.channels import ChannelsSink
+from .sources import Event, Run, SourceError, StreamResult
 from .stream import Reader, Stream, StreamClosedError, Streams
 
 if TYPE_CHECKING:
@@ -43,7 +45,10 @@ else:
 log = logging.getLogger("djust_stream")
 
 #: What start_stream runs, until it has ended; an event loop holds its tasks by weak references only.
-_running: set[asyncio.Task[None]] = set()
+_running: set[asyncio.Task[Any]] = set()
+
+#: So many names' results and ways to run again a view remembers.
+_REMEMBERED = 100
 
 
 class StreamingMixin(_Base):  # type: ignore[misc]
@@ -53,11 +58,17 @@ class StreamingMixin(_Base):  # type: ignore[misc]
     _djust_streams: Streams | None = None
     _djust_consumer: Any = None
     _djust_tasks: dict[str, asyncio.Task[None]] | None = None
+    _djust_runs: dict[str, Run] | None = None
+    _djust_results: dict[str, StreamResult] | None = None
+    _djust_again: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._djust_streams = None
         self._djust_consumer = None
         self._djust_tasks = None
+        self._djust_runs = None
+        self._djust_results = None
+        self._djust_again = None
         super().__init__(*args, **kwargs)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -108,6 +119,8 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             streams.drop()
         for task in list((self._djust_tasks or {}).values()):
             _cancel(task)
+        for run in list((self._djust_runs or {}).values()):
+            _stop(run, "cancelled")
 
     # -- djust's methods ------------------------------------------------------------------------
 
@@ -292,12 +305,14 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         if streams is None:
             return FINISHED
         body = coroutine_function(*args, **kwargs)
+        self._djust_again = _remember(self._djust_again, stream_name, (coroutine_function, args, kwargs))
         self._in_home_loop(self._begin_task, stream_name, body)
         return FINISHED
 
     @markcoroutinefunction
     def stop_stream(self, stream_name: str) -> Awaitable[None]:
-        """Stop what start_stream runs: the page keeps the text and is told "stopped", the task is cancelled.
+        """Stop what start_stream or stream_from runs: the page keeps the text and is told "stopped", the task
+        is cancelled, the connection to the provider closed.
 
         Awaited, it returns when the page has been told. Nothing runs under the name: nothing happens.
         """
@@ -312,10 +327,126 @@ class StreamingMixin(_Base):  # type: ignore[misc]
     def stream_error_message(self, stream_name: str, error: Exception) -> str:
         """What a reader sees when the coroutine of start_stream raises; override it for your own words.
 
-        An exception's text may hold a key or a path: it is for the log.
+        An exception's text may hold a key or a path: it is for the log. A SourceError has words for a reader.
         """
-        message: str = conf.get("ERROR_MESSAGE")
+        message: str = error.message if isinstance(error, SourceError) else conf.get("ERROR_MESSAGE")
         return message
+
+    # -- answers of models ------------------------------------------------------------------------
+
+    async def stream_from(
+        self,
+        stream_name: str,
+        source: Any,
+        *,
+        markdown: bool = True,
+        on_chunk: Callable[[Any], Any] | None = None,
+        on_event: Callable[[Event], Any] | None = None,
+        on_complete: Callable[[StreamResult], Any] | None = None,
+        on_error: Callable[[SourceError], Any] | None = None,
+        timeout_s: float | None = None,
+        first_token_timeout_s: float | None = None,
+        idle_timeout_s: float | None = None,
+    ) -> StreamResult:
+        """Show what a model answers, from its first token to its end; what is done about errors, too.
+
+        source: what a provider's SDK returns for a stream, sync or async, also before it is awaited or
+        entered; an iterator of str; a response of httpx; or a function that makes one of these, which
+        ``stream_retry`` needs (in a coroutine of start_stream it does not). It is closed at the end.
+        markdown: False shows plain text.
+        on_chunk(chunk), on_event(event): before it is shown; an on_event that returns False keeps its event
+        off the page. on_complete(result): ended or stopped. on_error(error). All may be coroutine functions.
+        timeout_s: for the whole answer; first_token_timeout_s; idle_timeout_s: between two chunks.
+
+        Returns the StreamResult. When the source fails, ``result.error`` is a SourceError, the page keeps the
+        text and shows a message, the log has the rest; nothing is raised. In a coroutine of start_stream with
+        the same name the stream goes on after a good end; elsewhere it is started and done here.
+        Raises what a callback raises, and as stream_markdown. Law: sources/run.py. Parts: answer.py.
+        """
+        streams = self._djust_streams if isinstance(stream_name, str) else None
+        ops.check_name(stream_name)
+        within = (self._djust_tasks or {}).get(stream_name) is asyncio.current_task()
+        answer = Answer(self, stream_name, markdown)
+
+        async def show(event: Event) -> None:
+            if on_event is not None:
+                shown = on_event(event)
+                if (await shown if inspect.isawaitable(shown) else shown) is False:
+                    return
+            if (pushed := answer.show(event)) is not None:
+                await pushed
+
+        run = Run(
+            source,
+            on_chunk=on_chunk,
+            on_event=answer.show if on_event is None else show,
+            on_complete=on_complete,
+            on_error=on_error,
+            timeout_s=timeout_s,
+            first_token_timeout_s=first_token_timeout_s,
+            idle_timeout_s=idle_timeout_s,
+        )
+        if streams is None or streams.reader.closed:
+            run.stop("cancelled")  # nobody reads: nothing is asked for
+            return await run.finish()
+        if not within:
+            if callable(source):
+                options: dict[str, Any] = {"markdown": markdown, "on_chunk": on_chunk, "on_event": on_event}
+                options |= {"on_complete": on_complete, "on_error": on_error, "timeout_s": timeout_s}
+                options |= {"first_token_timeout_s": first_token_timeout_s, "idle_timeout_s": idle_timeout_s}
+                again = (self.stream_from, (stream_name, source), options)
+                self._djust_again = _remember(self._djust_again, stream_name, again)
+            self._stop_task(stream_name)
+            streams.open(stream_name).push(ops.START)
+        if self._djust_runs is None:
+            self._djust_runs = {}
+        self._djust_runs[stream_name] = run
+        self._djust_results = _remember(self._djust_results, stream_name, run.result)
+        try:
+            result = await run.finish(_running if self._in_own_task() else None)
+        except Exception as error:
+            if not within and self._djust_runs.get(stream_name) is run:
+                await self._end_open(
+                    streams, stream_name, ops.ERROR, self.stream_error_message(stream_name, error)
+                )
+            raise
+        finally:
+            current = self._djust_runs.get(stream_name) is run
+            if current:
+                del self._djust_runs[stream_name]
+        if result.error is not None:
+            log.error("stream %r: %s", stream_name, result.error.log_text)
+            if current:
+                message = self.stream_error_message(stream_name, result.error)
+                await self._end_open(streams, stream_name, ops.ERROR, message)
+        elif current and not within:
+            await self._end_open(streams, stream_name, ops.DONE, "stopped" if result.stopped else "")
+        return result
+
+    def stream_result(self, stream_name: str) -> StreamResult | None:
+        """What the last stream_from under that name has brought, so far or in all; also of a stopped one."""
+        return (self._djust_results or {}).get(stream_name)
+
+    @markcoroutinefunction
+    def stream_retry(self, stream_name: str) -> Awaitable[None]:
+        """Run the stream again, as start_stream does: what it ran last, with the same arguments.
+
+        Raises LookupError when there is nothing to run again: neither start_stream nor a stream_from whose
+        source is a function has run under that name.
+        """
+        again = (self._djust_again or {}).get(stream_name)
+        if again is None:
+            raise LookupError(
+                f"nothing to run again as {stream_name!r}: an iterator can be read once, so pass "
+                "start_stream a coroutine function, or stream_from a function that makes the source"
+            )
+        function, args, kwargs = again
+        return self.start_stream(stream_name, function, *args, **kwargs)
+
+    async def _end_open(self, streams: Streams, name: str, op: int, text: str) -> None:
+        stream = None if streams.reader.closed else streams.get(name)
+        if stream is not None and stream.ended is None:
+            await streams.end(stream, op, text)
 
     def _begin_task(self, name: str, body: Coroutine[Any, Any, Any]) -> None:
         streams = self._connected()
@@ -378,13 +509,17 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
     def _stop_task(self, name: str) -> None:
         task = None if self._djust_tasks is None else self._djust_tasks.pop(name, None)
-        if task is None:
+        run = None if self._djust_runs is None else self._djust_runs.pop(name, None)
+        if task is None and run is None:
             return
         streams = self._djust_streams
         stream = None if streams is None else streams.get(name)
         if streams is not None and stream is not None and stream.ended is None:
             streams.end(stream, ops.DONE, "stopped")
-        _cancel(task)
+        if run is not None:
+            _stop(run, "stopped")
+        if task is not None:
+            _cancel(task)
 
     def _in_own_task(self) -> bool:
         """Is the caller a coroutine that start_stream runs?"""
@@ -499,6 +634,25 @@ def _as_target(value: object, what: str = "target") -> str:
     if "\0" in value or (not value and what != "target"):
         raise ValueError(f"{what} is a CSS selector, not {value!r:.80}")
     return value
+
+
+def _remember(kept: dict[str, Any] | None, name: str, value: Any) -> dict[str, Any]:
+    """Keep it, as the newest of the last names."""
+    kept = {} if kept is None else kept
+    kept.pop(name, None)
+    kept[name] = value
+    if len(kept) > _REMEMBERED:
+        del kept[next(iter(kept))]
+    return kept
+
+
+def _stop(run: Run, reason: str) -> None:
+    """End a run, from any thread."""
+    loop = None if run.task is None else run.task.get_loop()
+    if loop is None or loop is asyncio._get_running_loop():
+        run.stop(reason)
+    elif not loop.is_closed():
+        loop.call_soon_threadsafe(run.stop, reason)
 
 
 def _cancel(task: asyncio.Task[None]) -> None:
