@@ -46,18 +46,21 @@ static void put_mended(djs_buf *out, const uint8_t *text, size_t n) {
 
 static const char *const entity[256] = {['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;"};
 
-void djs_render_text(djs_render *r, const uint8_t *text, size_t n) {
-    size_t i = 0;
-    if (!n) return;
-    for (;;) {
+void djs_text_html(djs_buf *out, const uint8_t *text, size_t n) {
+    static const bool odd[256] = {['&'] = true, ['<'] = true, ['>'] = true, [0xFE] = true, [0xFF] = true};
+    for (size_t i = 0;; i++) {
         size_t from = i;
-        while (i < n && !entity[text[i]] && text[i] < 0xFE) i++;
-        djs_buf_put(r->out, text + from, i - from);
-        if (i == n) break;
-        if (text[i] >= 0xFE) put_mended(r->out, text + i, 1);
-        else djs_buf_put(r->out, entity[text[i]], strlen(entity[text[i]]));
-        i++;
+        while (i < n && !odd[text[i]]) i++;
+        djs_buf_put(out, text + from, i - from);
+        if (i >= n) return;
+        if (text[i] >= 0xFE) put_mended(out, text + i, 1);
+        else djs_buf_put(out, entity[text[i]], strlen(entity[text[i]]));
     }
+}
+
+void djs_render_text(djs_render *r, const uint8_t *text, size_t n) {
+    if (!n) return;
+    djs_text_html(r->out, text, n);
     r->mark = r->out->len;
 }
 

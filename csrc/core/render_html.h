@@ -112,6 +112,7 @@ void djs_render_literal(djs_render *r, const cmark_node *node);
 /* Text between tags: & < > as entities, the two bytes that cmark-gfm writes
  * for U+FFFE and U+FFFF mended. */
 void djs_render_text(djs_render *r, const uint8_t *text, size_t n);
+void djs_text_html(djs_buf *out, const uint8_t *text, size_t n);
 
 /* How much of the growing paragraph can be shown: nothing of what may still be
  * a reference definition, no line that may be the header of a table. */

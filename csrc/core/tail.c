@@ -249,11 +249,10 @@ static cmark_node *open_paragraph(const djs_spine *s) {
 /* ---- code and raw HTML, line by line ---- */
 
 /* Text of the growing block follows what is on the page. */
-static void grow_raw(djs_spine *s, const uint8_t *text, size_t n, const char *end) {
+static void grow_raw(djs_spine *s, const uint8_t *text, size_t n, bool end) {
     djs_edit *edit = djs_edits_add(s->edits, DJS_GROW);
-    djs_render r = {.out = &s->edits->html};
-    djs_render_text(&r, text, n);
-    djs_buf_put(r.out, end, strlen(end));
+    djs_text_html(&s->edits->html, text, n);
+    if (end) djs_buf_byte(&s->edits->html, '\n');
     if (!edit) return;
     edit->depth = s->page->depth;
     edit->n = s->edits->html.len - edit->html;
@@ -279,10 +278,10 @@ static bool is_code(const djs_spine *s, const uint8_t *line, size_t n, size_t *s
     while (spaces < n && line[spaces] == ' ') spaces++;
     *start = spaces < need ? n : need;
     if (spaces < need) return spaces == n;
-    if (spaces < need + offset && spaces < n && line[spaces] == '\t')
-        return false; /* the fence's indent cuts it */
+    /* The width of a tab depends on where it stands. */
+    if (need + offset && spaces < n && line[spaces] == '\t') return false;
     while (offset-- && *start < spaces) ++*start;
-    return spaces - need > 3 || spaces == n || line[spaces] != node->as.code.fence_char;
+    return spaces - *start > 3 || spaces == n || line[spaces] != node->as.code.fence_char;
 }
 
 /* More of a line that is known to be the growing block's: shown as it is. Or
@@ -299,7 +298,7 @@ static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
         n = djs_cmark_math_told(s->live, line, s->raw_line, n);
         if (n == s->raw_line) return true;
     }
-    grow_raw(s, line + from, n - from, "");
+    grow_raw(s, line + from, n - from, false);
     s->raw_line = n;
     return true;
 }
@@ -314,7 +313,7 @@ bool djs_tail_line(djs_spine *s, const uint8_t *line, size_t n) {
     size_t from = s->raw_line;
     if (!is_fence(s->growing) || s->html.len) return false;
     if (!from && (s->page->tail.len || !is_code(s, line, n, &from))) return false;
-    grow_raw(s, line + from, n - from, "\n");
+    grow_raw(s, line + from, n - from, true);
     djs_buf_clear(&s->page->tail); /* it is settled */
     s->live->line_number++;
     s->raw_line = 0;
@@ -489,7 +488,7 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     bool alone = djs_level_count(s) == 1 && s->live->current == s->live->root && !s->notes;
     if (leaf->on && (leaf->line || is_marker(line, n))) djs_follow_show(s);
     else if (leaf->on && letter) djs_follow_go_on(s, line, n);
-    else if (alone && letter && !djs_link_begun(line, n)) djs_follow_open(s, line, n);
+    else if (alone && letter && djs_text_told(line, n)) djs_follow_open(s, line, n);
     else if (is_settled(s) && (is_blank(line, n) || (is_marker(line, n) && skip(line, 0, n, ' ') < 4)))
         djs_spine_flush(s);
     else if (defines(s, line, n)) djs_spine_flush(s);
