@@ -316,6 +316,7 @@ static inline void dom_patch(dom *d, const uint8_t *path, size_t steps, const ui
         node *part = element->first, *end;
         bool lead = element->name_n && node_in(element, "li") && node_checkbox(part);
         if (lead) part = part->next;
+        const node *after_box = lead ? part : NULL;
         if (lead && part && part->text && part->n == 1 && part->bytes[0] == ' ' &&
             (!part->next || node_block(part->next)))
             part = part->next; /* a space alone is no part */
@@ -338,7 +339,7 @@ static inline void dom_patch(dom *d, const uint8_t *path, size_t steps, const ui
             next = list->next;
             if (list == part) {
                 inside = true;
-                if (lead) node_put(element, node_new(true, (const uint8_t *)" ", 1));
+                if (part == after_box) node_put(element, node_new(true, (const uint8_t *)" ", 1));
                 dom_parse(d, element, html, n);
             }
             if (list == end) inside = false;
