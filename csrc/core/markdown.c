@@ -202,22 +202,30 @@ size_t djs_markdown_pending(const djs_markdown *md) { return md->text.len - md->
 
 /* ---- lines ---- */
 
+static size_t find(const uint8_t *text, size_t from, size_t n, uint8_t c) {
+    const uint8_t *at = from < n ? memchr(text + from, c, n - from) : NULL;
+    return at ? (size_t)(at - text) : n;
+}
+
 /* The lines of text, with CR, LF and CR LF as ends; on_line for each whole one.
  * Returns where the unfinished one begins. */
 static size_t each_line(const uint8_t *text, size_t n, size_t from, bool *skip_newline,
                         void (*on_line)(void *, const uint8_t *, size_t), void *context) {
-    size_t start = 0, i = from;
+    size_t start = 0;
     if (*skip_newline && n) {
         start = text[0] == '\n';
-        if (i < start) i = start;
+        if (from < start) from = start;
         *skip_newline = false;
     }
-    for (; i < n; i++) {
-        if (text[i] != '\n' && text[i] != '\r') continue;
-        on_line(context, text + start, i - start);
-        if (text[i] == '\r' && i + 1 < n && text[i + 1] == '\n') i++;
-        else if (text[i] == '\r' && i + 1 == n) *skip_newline = true;
-        start = i + 1;
+    size_t lf = find(text, from, n, '\n'), cr = find(text, from, n, '\r');
+    while (lf < n || cr < n) {
+        size_t end = lf < cr ? lf : cr;
+        on_line(context, text + start, end - start);
+        start = end + 1;
+        if (end == cr && start == n) *skip_newline = true;
+        else if (end == cr && start == lf) start++;
+        if (lf < start) lf = find(text, start, n, '\n');
+        if (cr < start) cr = find(text, start, n, '\r');
     }
     return start;
 }
