@@ -35,7 +35,6 @@ int djs_follow_stops(const cmark_node *tail, const uint8_t *line, size_t n) {
     return pipes == (size_t)tail->as.cell_index ? DJS_STOP_CELL : -1; /* not one cell too many */
 }
 
-/* The page was just turned, and its tail ends in this leaf. line: the unfinished one, if it belongs to it. */
 void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail, const cmark_node *node,
                       size_t settled, const uint8_t *line, size_t n) {
     djs_leaf *leaf = &s->leaf;

@@ -15,6 +15,7 @@
 #include "leaf.h"
 #include "complete.h"
 #include "notes.h"
+#include "plain.h"
 #include <cmark_ctype.h>
 
 enum { PATIENCE = 1024, GROWTH = 8 };
@@ -34,8 +35,6 @@ static size_t told(const djs_leaf *leaf) {
     while (line && leaf->text.ptr[line - 1] != '\n') line--;
     return line || leaf->taken == n ? start : n; /* a line that began before the text is none */
 }
-
-/* ---- all other text ---- */
 
 /* Forgets what is firm: html bytes of the tail, and all text before `firm` but one character, which tells
  * whether a marker opens or closes. */
@@ -76,8 +75,6 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
         leaf->known = leaf->text.len;
         return;
     }
-    if (leaf->unsent) djs_page_grow(page, page->tail.len - leaf->unsent, edits);
-    leaf->unsent = 0;
     settle_plain(leaf, page, r->notes);
     size_t n = told(leaf);
     leaf->known = leaf->text.len;

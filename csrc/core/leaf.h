@@ -57,41 +57,6 @@ typedef struct {
 /* More of the content. */
 djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n);
 
-/* A line in which something is held back that only certain bytes can show. */
-typedef struct {
-    unsigned wake; /* their classes; 0: not known */
-    size_t line;   /* how much of it was seen */
-    size_t most;   /* and how long it may get */
-} djs_wait;
-
-/* Where the last word of the text begins. */
-size_t djs_word(const uint8_t *text, size_t n);
-
-/* held: as djs_inlines says. stop: as djs_leaf says. */
-unsigned djs_wait_for(char held, uint8_t stop);
-
-/* Does what was added to the line change nothing? */
-bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n);
-
-/* Takes more of the unfinished line; false if the leaf may end in it. *all: what kinds of bytes came. */
-bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *all);
-
-/* The same, and shows it, if it is plain text that cannot mean anything else: true. Else djs_tail_show must.
- */
-bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits);
-
-/* The same for text that is known already. */
-bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits);
-
-/* Nothing of its text is on the page yet, which begins at `from`, and with a letter or digit. */
-void djs_leaf_at_start(djs_leaf *leaf, size_t from);
-
-/* Its text was parsed as `in` says, and is on the page: notes whether more of it needs a parser. */
-void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in);
-
-/* Is all of it on the page, as it will be when nothing follows? */
-bool djs_leaf_is_shown(const djs_leaf *leaf);
-
 /* Shows what is known of it: renders with r, whose out is scratch space, and
  * amends the page. */
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits);

@@ -18,20 +18,21 @@
  * tests/fuzz_markdown.py, tests/c/random_markdown.c.
  *
  * SPDX-License-Identifier: MIT */
-#include "leaf.h"
+#include "plain.h"
 #include "complete.h"
 #include <cmark_ctype.h>
 
+/* With DJS_STOP_HEADING and DJS_STOP_CELL. */
 enum {
-    HELD = 1,      /* held back at the end of a text, and else not plain */
-    OTHER = 2,     /* not plain: it may mean something */
-    LINE = 4,      /* ends the line */
-    AT = 8,        /* a link's destination cannot go on, or not simply */
-    CLOSER = 16,   /* a link's text or label may end */
-    ESCAPE = 512,  /* it, and a "[", may make a label none */
-    WWW = 256,     /* a second one may begin an address */
-    DOLLAR = 1024, /* mathematics, if that is asked for */
-    BREAK = 2048   /* a word, as far as addresses go, may begin after it */
+    HELD = 1,     /* held back at the end of a text, and else not plain */
+    OTHER = 2,    /* not plain: it may mean something */
+    LINE = 4,     /* ends the line */
+    AT = 8,       /* a link's destination cannot go on, or not simply */
+    CLOSER = 16,  /* a link's text or label may end */
+    WWW = 128,    /* a second one may begin an address */
+    ESCAPE = 256, /* it, and a "[", may make a label none */
+    DOLLAR = 512, /* mathematics, if that is asked for */
+    BREAK = 1024  /* a word, as far as addresses go, may begin after it; and after what is not ASCII */
 };
 
 /* What is not named here is plain: it means nothing but itself, whatever is open before it. */
@@ -63,7 +64,6 @@ static const uint16_t class[256] = {
     [']'] = OTHER | CLOSER,
     ['w'] = WWW,
     ['$'] = DOLLAR,
-    [0x80 ... 0xFF] = BREAK,
 };
 
 static unsigned classes(const uint8_t *text, size_t n) {
@@ -94,7 +94,7 @@ static size_t plain_end(const uint8_t *text, size_t from, size_t n, unsigned odd
 }
 
 size_t djs_word(const uint8_t *text, size_t n) {
-    while (n && !(class[text[n - 1]] & BREAK)) n--;
+    while (n && text[n - 1] < 0x80 && !(class[text[n - 1]] & BREAK)) n--;
     return n;
 }
 
@@ -172,14 +172,11 @@ static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned
 /* May plain text follow as it is? Not near an address, whose end depends on what follows. */
 static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
     const uint8_t *text = leaf->text.ptr;
-    size_t n = in->told, words = 0;
-    if (n <= leaf->context || !in->open_end) return false;
-    for (size_t i = n; i-- > 0 && words < 1;) {
+    if (in->told <= leaf->context || !in->open_end) return false;
+    for (size_t i = in->told; i-- > 0 && !cmark_isspace(text[i]);)
         if ((text[i] == ':' && text[i + 1] == '/') || text[i] == '@' || text[i] == '&' ||
             (text[i] == 'w' && i && text[i - 1] == 'w'))
             return false;
-        words += cmark_isspace(text[i]) != 0;
-    }
     return true;
 }
 
@@ -255,7 +252,7 @@ bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *clas
     unsigned all = 0;
     for (size_t i = leaf->line; i < n; i++) {
         unsigned c = class[line[i]];
-        if (c & BREAK) word = known + i + 1;
+        if (c & BREAK || line[i] >= 0x80) word = known + i + 1;
         all |= c;
     }
     *classes = all;

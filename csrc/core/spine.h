@@ -9,7 +9,7 @@
 #define DJS_SPINE_H
 
 #include "memory.h"
-#include "leaf.h"
+#include "plain.h"
 #include "notes.h"
 #include "page.h"
 #include "render_html.h"

@@ -2,7 +2,9 @@
  *
  * The law: a frame shows what the partial one-shot render of the text so far
  * shows, and touches nothing that has settled; but for a definition that is
- * still speculative, which reaches only the tail. The live tree stays as it is.
+ * still speculative, which reaches only the tail. The live tree stays as it is,
+ * but for a paragraph that the unfinished line has ended for certain: it is
+ * closed, and settles at once.
  *
  * The traps: finishing a fenced block expects its info line, so the copy of one
  * has an empty one; a list that was loose keeps that by an item of its own; a
@@ -385,8 +387,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
         djs_follow_show(s);
         return;
     }
-    if (known &&
-        !s->strict) { /* the line has ended the paragraph: it settles, and is not shown again each time */
+    if (known && !s->strict) { /* the line has ended the paragraph, which need not be shown again */
         s->live->current = djs_cmark_close(s->live, s->live->current);
         djs_spine_settle(s);
     }
