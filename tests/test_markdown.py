@@ -294,3 +294,10 @@ def test_fill_says_only_grow_and_fill() -> None:
         assert {edit[0] for edit in edits} <= {"grow", "fill"}
         page.apply(edits)
         assert page.html() == inner(parse(render_markdown(text)))
+
+
+def test_a_definition_shown_as_text_leaves_before_its_label_is_patched() -> None:
+    """Mode raw: both stand in one run of inline content, which the patch replaces."""
+    text = '- item\n    [foo] [x][foo]\n\n    [bar]: <a b>\n[foo]: /v "t"\n\n'
+    for size in range(1, 12):
+        assert streamed(text, lambda size=size: size, mode="raw") == one_shot(text)

@@ -250,7 +250,8 @@ static void patch_leaf(djs_markdown *md, djs_late_leaf *leaf, djs_buf *out) {
 /* What has settled is on the page; what is there already stays, with the tail after it. */
 static void settle_shown(djs_spine *s) {
     size_t n = s->html.len;
-    if (n > s->page->tail.len || (n && memcmp(s->page->tail.ptr, s->html.ptr, n))) {
+    /* Raw, the tail may show a definition as text, in the run of an item that is patched. */
+    if (s->raw || n > s->page->tail.len || (n && memcmp(s->page->tail.ptr, s->html.ptr, n))) {
         djs_spine_flush(s);
         return;
     }
