@@ -212,7 +212,8 @@ static bool is_space(uint8_t c) { return c == ' ' || c == '\n'; }
 static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
     while (end > leaf->shown && (is_space(text[end - 1]) || text[end - 1] == '!')) end--;
     size_t word = end == n ? leaf->word : djs_word(text, end);
-    if (word < end && word >= leaf->shown && djs_link_begun(text + word, end - word)) {
+    bool linked = word > 1 && text[word - 1] == '(' && text[word - 2] == ']'; /* as complete.c has it */
+    if (!linked && word < end && word >= leaf->shown && djs_link_begun(text + word, end - word)) {
         for (end = *seen = word; end > leaf->shown && is_space(text[end - 1]);) end--;
     } else if (*seen == n && text[n - 1] == ':') {
         --*seen;
