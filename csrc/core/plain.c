@@ -134,10 +134,11 @@ static djs_span kind_of(uint8_t c, size_t length) {
 static size_t mark(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
     size_t length = run(text, at, n), after = at + length;
     djs_span kind = kind_of(text[at], length);
-    if (!kind || !at || after == n) return 0;
+    uint8_t before = at ? text[at - 1] : leaf->taken == leaf->text.len ? ' ' : 0; /* where the leaf begins */
+    if (!kind || after == n) return 0;
     if (leaf->span == kind)
-        return cmark_isalnum(text[at - 1]) && strchr(" .,;?)", text[after]) && text[after] ? length : 0;
-    if (!leaf->settled || text[at - 1] != ' ' || !cmark_isalnum(text[after])) return 0;
+        return cmark_isalnum(before) && strchr(" .,;?)", text[after]) && text[after] ? length : 0;
+    if (!leaf->settled || before != ' ' || !cmark_isalnum(text[after])) return 0;
     return djs_link_begun(text + after, n - after) ? 0 : length; /* nothing of it would show yet */
 }
 
@@ -221,14 +222,15 @@ static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t
     return end;
 }
 
-/* Shows what was added if it is plain text; false if it has to be parsed. `all`: the classes of its bytes. */
-static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edits) {
+/* What was added, as far as it can be shown, after what is shown; false if it has to be parsed. `all`: the
+ * classes of its bytes. */
+static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     enum { PATIENT = 16 };
     const uint8_t *text = leaf->text.ptr;
-    size_t n = leaf->text.len, end = n, from = page->tail.len - leaf->unsent;
+    size_t n = leaf->text.len, end = n;
     unsigned odd = HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0) | (leaf->breaks ? LINE : 0);
     bool sure = true;
-    if (all & odd) end = take_spans(leaf, text, n, odd, &page->tail);
+    if (all & odd) end = take_spans(leaf, text, n, odd, html);
     size_t seen = end;
     if (leaf->settled && end && end < n && text[end] == '[' && text[end - 1] != '!' &&
         !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
@@ -240,9 +242,16 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
     }
     if (sure) leaf->seen = seen;
     if (end > leaf->shown) {
-        djs_buf_put(&page->tail, text + leaf->shown, end - leaf->shown);
+        djs_buf_put(html, text + leaf->shown, end - leaf->shown);
         leaf->shown = end;
     }
+    return sure;
+}
+
+/* The same on the page. */
+static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edits) {
+    size_t from = page->tail.len - leaf->unsent;
+    bool sure = put_more(leaf, all, &page->tail);
     if (page->tail.len > from) djs_page_grow(page, from, edits);
     leaf->unsent = 0;
     return sure;
@@ -272,6 +281,11 @@ bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page
     if (leaf->text.status) edits->html.status = leaf->text.status;
     if (!leaf->wake) return extend(leaf, rest ? ~0u : all, page, edits);
     return leaf->text.len <= leaf->patience && !(all & leaf->wake);
+}
+
+bool djs_leaf_begin(djs_leaf *leaf, djs_buf *html) {
+    djs_leaf_at_start(leaf, 0);
+    return put_more(leaf, ~0u, html) && leaf->shown;
 }
 
 void djs_leaf_at_start(djs_leaf *leaf, size_t from) {

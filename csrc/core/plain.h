@@ -38,6 +38,10 @@ bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits);
 /* Nothing of its text is on the page yet, which begins at `from`, and with a letter or digit. */
 void djs_leaf_at_start(djs_leaf *leaf, size_t from);
 
+/* The same for a text of any beginning: writes what of it can be shown, if that is something and needs no
+ * parser. Else false. */
+bool djs_leaf_begin(djs_leaf *leaf, djs_buf *html);
+
 /* Its text was parsed as `in` says, and is on the page: notes whether more of it needs a parser. */
 void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in);
 

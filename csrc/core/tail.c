@@ -17,6 +17,7 @@
  * SPDX-License-Identifier: MIT */
 #include "tail.h"
 #include "alert.h"
+#include "begun.h"
 #include "complete.h"
 #include "follow.h"
 #include "row.h"
@@ -194,6 +195,8 @@ static bool is_marker(const uint8_t *line, size_t n) {
     if (run == n) return true;
     if (run == space || run > space + 4) return false;                  /* "-     *" is code */
     if (!cmark_isdigit(line[start]) && space > start + 1) return false; /* "-- **" is text */
+    if (cmark_isdigit(line[start]) && (line[start] != '1' || space > start + 2))
+        return false; /* "2. *" may be */
     return strchr("-*+_`~", line[run]) && skip(line, run, n, line[run]) == n;
 }
 
@@ -313,6 +316,7 @@ bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
 
 bool djs_tail_line(djs_spine *s, const uint8_t *line, size_t n) {
     size_t from = s->raw_line;
+    if (s->begun) return djs_begun_line(s, line, n);
     if (!is_fence(s->growing) || s->html.len) return false;
     if (!from && (s->page->tail.len || !is_code(s, line, n, &from))) return false;
     grow_raw(s, line + from, n - from, true);
@@ -443,11 +447,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
                          partial ? n : 0);
         if (leaf->on && leaf->stop == DJS_STOP_CELL) djs_row_begin(s, (size_t)tail->as.cell_index, n);
     } else if (text && partial && r.tail_inlines.text) {
-        int stop = djs_follow_stops(tail, line, n);
-        size_t more = (size_t)tail->content.size;
-        if (stop >= 0) wait.wake = djs_wait_for(r.tail_inlines.held, (uint8_t)stop);
-        if (r.tail_inlines.patience < SIZE_MAX)
-            wait.most = n + (r.tail_inlines.patience > more ? r.tail_inlines.patience - more : 0);
+        wait = djs_follow_wait(&r, tail, line, n);
     }
     if (partial) s->wait = wait;
     djs_buf_clear(&s->html);
@@ -472,6 +472,11 @@ static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
     return true;
 }
 
+/* A letter begins nothing but text; what looks like one may be a byte order mark. */
+static bool is_letter(const djs_spine *s, const uint8_t *line) {
+    return cmark_isalpha(line[0]) || (line[0] >= 0xC0 && s->live->line_number);
+}
+
 void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
@@ -484,12 +489,10 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
         leaf->on = djs_leaf_take(leaf, line, n, &all);
         djs_spine_check(&leaf->text);
     }
-    /* A letter begins nothing but text; what looks like one may be a byte order mark. */
-    bool letter = n && !s->raw && (cmark_isalpha(line[0]) || (line[0] >= 0xC0 && s->live->line_number));
-    bool alone = djs_level_count(s) == 1 && s->live->current == s->live->root && !s->notes;
-    if (leaf->on && (leaf->line || is_marker(line, n))) djs_follow_show(s);
-    else if (leaf->on && letter) djs_follow_go_on(s, line, n);
-    else if (alone && letter && djs_text_told(line, n)) djs_follow_open(s, line, n);
+    if (leaf->on && leaf->line) djs_follow_show(s);
+    else if (djs_begun_show(s, line, n)) return;
+    else if (leaf->on && is_marker(line, n)) djs_follow_show(s);
+    else if (leaf->on && n && !s->raw && is_letter(s, line)) djs_follow_go_on(s, line, n);
     else if (is_settled(s) && (is_blank(line, n) || (is_marker(line, n) && skip(line, 0, n, ' ') < 4)))
         djs_spine_flush(s);
     else if (defines(s, line, n)) djs_spine_flush(s);
