@@ -265,12 +265,12 @@ static void grow_raw(djs_spine *s, const uint8_t *text, size_t n, bool end) {
     if (s->page->tail.status) s->edits->html.status = s->page->tail.status;
 }
 
-static bool is_fence(const cmark_node *node) {
-    return node && node->type == CMARK_NODE_CODE_BLOCK && node->as.code.fenced && !djs_cmark_is_math(node);
+static bool is_code_block(const cmark_node *node) {
+    return node && node->type == CMARK_NODE_CODE_BLOCK && !djs_cmark_is_math(node);
 }
 
-/* A line of a fence that stands in nothing but list items: is it code for sure, and not what closes the
- * fence? It begins at line[*start]. */
+/* A line of code that stands in nothing but list items: is it code for sure, and not what closes a fence? It
+ * begins at line[*start]. */
 static bool is_code(const djs_spine *s, const uint8_t *line, size_t n, size_t *start) {
     const cmark_node *node = s->growing;
     size_t need = 0, spaces = 0, offset = node->as.code.fence_offset;
@@ -281,12 +281,22 @@ static bool is_code(const djs_spine *s, const uint8_t *line, size_t n, size_t *s
         else if (!djs_is_list(container)) return false;
     }
     while (spaces < n && line[spaces] == ' ') spaces++;
+    if (!node->as.code.fenced) {
+        *start = need + 4;
+        return spaces >= need + 4 && !is_blank(line + spaces, n - spaces);
+    }
     *start = spaces < need ? n : need;
     if (spaces < need) return spaces == n;
     /* The width of a tab depends on where it stands. */
     if (need + offset && spaces < n && line[spaces] == '\t') return false;
     while (offset-- && *start < spaces) ++*start;
     return spaces - *start > 3 || spaces == n || line[spaces] != node->as.code.fence_char;
+}
+
+/* Blank lines that are not code before a line of code follows. */
+static const cmark_strbuf *blank_lines(const djs_spine *s) {
+    static const cmark_strbuf none;
+    return s->growing->as.code.fenced ? &none : &s->growing->content;
 }
 
 /* More of a line that is known to be the growing block's: shown as it is. Or
@@ -296,9 +306,11 @@ static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
     for (size_t i = s->raw_line; i < n; i++)
         if (line[i] == '\n' || line[i] == '\r') return false;
     if (!s->raw_line) {
-        if (s->html.len || s->page->tail.len || !is_fence(s->growing)) return false;
+        if (s->html.len || s->page->tail.len || !is_code_block(s->growing)) return false;
         if (is_blank(line, n)) return true;
         if (!is_code(s, line, n, &from)) return false;
+        const cmark_strbuf *blank = blank_lines(s);
+        if (blank->size) grow_raw(s, blank->ptr, (size_t)blank->size, false);
     } else if (s->options->math) {
         n = djs_cmark_math_told(s->live, line, s->raw_line, n);
         if (n == s->raw_line) return true;
@@ -317,7 +329,7 @@ bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
 bool djs_tail_line(djs_spine *s, const uint8_t *line, size_t n) {
     size_t from = s->raw_line;
     if (s->begun) return djs_begun_line(s, line, n);
-    if (!is_fence(s->growing) || s->html.len) return false;
+    if (!is_code_block(s->growing) || s->html.len || blank_lines(s)->size) return false;
     if (!from && (s->page->tail.len || !is_code(s, line, n, &from))) return false;
     grow_raw(s, line + from, n - from, true);
     djs_buf_clear(&s->page->tail); /* it is settled */
