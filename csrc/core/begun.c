@@ -10,7 +10,7 @@
  *     "- **a"     an item, a paragraph in it
  *     "  3. a"    an item of a list, or more of a paragraph that it cannot end
  *     "- ", "3."  not yet
- *     "- [a"      left to the copy: a task, or a definition
+ *     "- [a"      left to the copy: it may be a task, or a definition
  *
  * Checked by: tests/test_markdown.py, tests/c/random_markdown.c.
  *
@@ -72,6 +72,10 @@ static bool is_text(const cmark_parser *parser, const uint8_t *text, size_t n) {
         size_t i = 0;
         while (i < n && cmark_isdigit(text[i])) i++;
         return i < n && text[i] != '.' && text[i] != ')';
+    }
+    if (c == '[') { /* "[x] " may be a task, "[x]:" a definition */
+        const uint8_t *end = memchr(text, ']', n);
+        return end && end + 1 < text + n && end[1] == '(';
     }
     return c && strchr("*_`\"'(", c) && djs_text_begun(parser, text, n);
 }

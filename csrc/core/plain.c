@@ -93,6 +93,14 @@ static size_t plain_end(const uint8_t *text, size_t from, size_t n, unsigned odd
     return n;
 }
 
+static unsigned odd_of(const djs_leaf *leaf) {
+    return HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0) | (leaf->breaks ? LINE : 0);
+}
+
+bool djs_is_plain(const djs_leaf *leaf, size_t from, size_t n) {
+    return plain_end(leaf->text.ptr, from, n, odd_of(leaf) | LINE) == n;
+}
+
 size_t djs_word(const uint8_t *text, size_t n) {
     while (n && text[n - 1] < 0x80 && !(class[text[n - 1]] & BREAK)) n--;
     return n;
@@ -150,8 +158,8 @@ static const char *const tags[][2] = {
 
 /* ---- what looks like markup ---- */
 
-/* Does a word begin here, or after a space, that is no address, not even the beginning of one? Then what stands
- * before it shows. */
+/* Does a word begin here, or after a space, that is no address, not even the beginning of one? Then what
+ * stands before it shows. */
 static bool is_word(const uint8_t *text, size_t at, size_t n) {
     at += at < n && text[at] == ' ';
     return at < n && cmark_isalnum(text[at]) && !djs_link_begun(text + at, n - at);
@@ -198,8 +206,8 @@ static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at,
     return (djs_literal){0};
 }
 
-/* Plain text, the markers of spans, and what only looks like markup, from leaf->seen on, as HTML; returns where
- * something else comes. */
+/* Plain text, the markers of spans, and what only looks like markup, from leaf->seen on, as HTML; returns
+ * where something else comes. */
 static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned odd, djs_buf *html) {
     size_t end, length, at = leaf->seen;
     for (;;) {
@@ -286,7 +294,7 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     enum { PATIENT = 16 };
     const uint8_t *text = leaf->text.ptr;
     size_t n = leaf->text.len, end = n;
-    unsigned odd = HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0) | (leaf->breaks ? LINE : 0);
+    unsigned odd = odd_of(leaf);
     bool sure = true;
     if (all & odd) end = take_spans(leaf, text, n, odd, html);
     size_t seen = end;

@@ -32,6 +32,9 @@ bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *all)
  */
 bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits);
 
+/* Does text[from..n) of the leaf mean nothing but itself? */
+bool djs_is_plain(const djs_leaf *leaf, size_t from, size_t n);
+
 /* The same for text that is known already. */
 bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits);
 
