@@ -191,7 +191,8 @@ static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at,
         size_t length = idle_marker(text, at, n, code);
         return (djs_literal){length, self, length};
     }
-    case '>': return (djs_literal){1, "&gt;", 4};
+    case '>': /* it may end a tag */
+        return (djs_literal){!memchr(text + leaf->context, '<', at - leaf->context), "&gt;", 4};
     case '<': return (djs_literal){next == ' ' && is_word(text, at + 1, n), "&lt;", 4};
     case '&': return (djs_literal){next == ' ' && is_word(text, at + 1, n), "&amp;", 5};
     case '[':
