@@ -148,15 +148,24 @@ static bool is_word(const uint8_t *text, size_t at, size_t n) {
     return text[n - 1] == ' ' || class[text[n - 1]] & HELD || !djs_address_begun(text + at, n - at);
 }
 
+/* Does the marker that ends before text[after] close the span that is open? Code ends at any; else it must not be
+ * one that may open as well. */
+static bool closes(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t after, size_t n) {
+    uint8_t before = text[at - 1], next = after < n ? text[after] : ' ';
+    if (leaf->span == DJS_SPAN_CODE) return before != ' ' && before != '\n';
+    if (cmark_isalnum(before)) return next && strchr(" .,;:?!)\"'-/", next);
+    return next == ' ' && strchr(".,;:?!)\"'%", before);
+}
+
 /* Does the marker at text[at] open a span, or close the one that is open? Its length, or 0. */
 static size_t mark(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
     size_t length = run(text, at, n), after = at + length;
     djs_span kind = kind_of(text[at], length);
+    if (!kind || (after == n && !leaf->final)) return 0;
+    if (leaf->span == kind) return at && closes(leaf, text, at, after, n) ? length : 0;
     uint8_t before = at ? text[at - 1] : leaf->taken == leaf->text.len ? ' ' : 0; /* where the leaf begins */
-    if (!kind || after == n) return 0;
-    if (leaf->span == kind)
-        return cmark_isalnum(before) && strchr(" .,;?)", text[after]) && text[after] ? length : 0;
-    return leaf->settled && before == ' ' && text[after] != ' ' && is_word(text, after, n) ? length : 0;
+    bool opens = leaf->settled && before && strchr(" (", before) && after < n && text[after] != ' ';
+    return opens && is_word(text, after, n) ? length : 0;
 }
 
 static const char *const tags[][2] = {
@@ -280,6 +289,9 @@ static bool is_space(uint8_t c) { return c == ' ' || c == '\n'; }
 
 /* How much of text[0..end) can be shown; *seen: what of it need not be looked at again. */
 static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
+    if (end == n && end > leaf->shown && cmark_isalnum(text[end - 1]) &&
+        (leaf->word < leaf->shown || leaf->final || !djs_address_begun(text + leaf->word, end - leaf->word)))
+        return end; /* as most do */
     size_t rest = end; /* what of it does not end the word before */
     while (rest < n && text[rest] == '_') rest++;
     bool ended = leaf->final || (rest < n && text[rest] != '@');
