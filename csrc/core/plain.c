@@ -72,10 +72,12 @@ static unsigned classes(const uint8_t *text, size_t n) {
     return all;
 }
 
+/* Is this the beginning of a line of text, and nothing else? */
+static bool begins_line(uint8_t c) { return cmark_isalpha(c) || c >= 0x80; }
+
 /* Is the end of a line, after a word and before one, nothing but itself? */
 static bool is_soft(const uint8_t *text, size_t at) {
-    return at && text[at - 1] != ' ' && !(class[text[at - 1]] & (HELD | OTHER)) &&
-           (cmark_isalpha(text[at + 1]) || text[at + 1] >= 0x80);
+    return at && text[at - 1] != ' ' && !(class[text[at - 1]] & (HELD | OTHER)) && begins_line(text[at + 1]);
 }
 
 /* Where plain text that begins at text[from] ends; bytes of other classes than `odd` are plain, and ends of
@@ -148,8 +150,8 @@ static bool is_word(const uint8_t *text, size_t at, size_t n) {
     return text[n - 1] == ' ' || class[text[n - 1]] & HELD || !djs_address_begun(text + at, n - at);
 }
 
-/* Does the marker that ends before text[after] close the span that is open? Code ends at any; else it must not be
- * one that may open as well. */
+/* Does the marker that ends before text[after] close the span that is open? Code ends at any; else it must
+ * not be one that may open as well. */
 static bool closes(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t after, size_t n) {
     uint8_t before = text[at - 1], next = after < n ? text[after] : ' ';
     if (leaf->span == DJS_SPAN_CODE) return before != ' ' && before != '\n';
@@ -202,6 +204,14 @@ static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at,
         size_t length = idle_marker(text, at, n, code);
         return (djs_literal){length, self, length};
     }
+    case '\n': { /* the spaces before it go; two of them break the line */
+        size_t gap = at;
+        while (gap > leaf->shown && text[gap - 1] == ' ') gap--;
+        bool shows = next >= 0x80 || (cmark_isalpha(next) && is_word(text, at + 1, n));
+        bool simple = shows && gap > leaf->shown && !(class[text[gap - 1]] & (HELD | OTHER));
+        return (djs_literal){simple && !code && !leaf->breaks, at - gap > 1 ? "<br>" : "\n",
+                             at - gap > 1 ? 4 : 1};
+    }
     case '>': /* it may end a tag */
         return (djs_literal){!memchr(text + leaf->context, '<', at - leaf->context), "&gt;", 4};
     case '<': return (djs_literal){next == ' ' && is_word(text, at + 1, n), "&lt;", 4};
@@ -228,7 +238,9 @@ static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned
         if (end == n) return end;
         djs_literal sign = literal(leaf, text, end, n, code);
         if (sign.length) {
-            djs_buf_put(html, text + leaf->shown, end - leaf->shown);
+            size_t to = end;
+            while (text[end] == '\n' && text[to - 1] == ' ') to--;
+            djs_buf_put(html, text + leaf->shown, to - leaf->shown);
             djs_buf_put(html, sign.html, sign.html_n);
             leaf->plain = leaf->shown = leaf->seen = at = end + sign.length;
             continue;
@@ -289,9 +301,6 @@ static bool is_space(uint8_t c) { return c == ' ' || c == '\n'; }
 
 /* How much of text[0..end) can be shown; *seen: what of it need not be looked at again. */
 static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
-    if (end == n && end > leaf->shown && cmark_isalnum(text[end - 1]) &&
-        (leaf->word < leaf->shown || leaf->final || !djs_address_begun(text + leaf->word, end - leaf->word)))
-        return end; /* as most do */
     size_t rest = end; /* what of it does not end the word before */
     while (rest < n && text[rest] == '_') rest++;
     bool ended = leaf->final || (rest < n && text[rest] != '@');
@@ -350,8 +359,21 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     return sure;
 }
 
+/* The same for nothing but letters and the like, which most frames bring; false if there is more to it. */
+static bool put_letters(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    const uint8_t *text = leaf->text.ptr;
+    size_t n = leaf->text.len, end = n, word = leaf->word;
+    while (end > leaf->shown && is_space(text[end - 1])) end--;
+    if (end == n && word < n && word >= leaf->shown && djs_address_begun(text + word, n - word)) return false;
+    leaf->seen = n;
+    if (end > leaf->shown) djs_page_text(page, text + leaf->shown, end - leaf->shown, edits);
+    leaf->shown = end;
+    return true;
+}
+
 /* The same on the page. */
 static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edits) {
+    if (!(all & odd_of(leaf)) && !leaf->unsent && put_letters(leaf, page, edits)) return true;
     size_t from = page->tail.len - leaf->unsent;
     bool sure = put_more(leaf, all, &page->tail);
     if (page->tail.len > from) djs_page_grow(page, from, edits);
