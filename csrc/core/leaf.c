@@ -69,6 +69,11 @@ static void settle_plain(djs_leaf *leaf, const djs_page *page, const djs_notes *
     else forget(leaf, leaf->base_html, leaf->base);
 }
 
+/* Has a text of this length, of which nothing gets firm, hardly grown since it was parsed? */
+static bool is_early(const djs_leaf *leaf, size_t n) {
+    return n > PATIENCE && n >= leaf->parsed && n - leaf->parsed < leaf->parsed / GROWTH;
+}
+
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
     if (leaf->known == leaf->text.len) return;
     if (djs_leaf_catch_up(leaf, page, edits)) {
@@ -76,11 +81,12 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
         return;
     }
     settle_plain(leaf, page, r->notes);
-    size_t n = told(leaf);
     leaf->known = leaf->text.len;
     leaf->quiet = false;
     leaf->wake = 0;
-    if (n > PATIENCE && n >= leaf->parsed && n - leaf->parsed < leaf->parsed / GROWTH) return;
+    if (is_early(leaf, leaf->known)) return;
+    size_t n = told(leaf);
+    if (is_early(leaf, n)) return;
     leaf->parsed = n;
     djs_inlines in = {.text = leaf->text.ptr, .n = n, .from = leaf->context, .unfinished = true};
     in.before = leaf->taken - leaf->text.len;

@@ -30,6 +30,7 @@ typedef struct {
     size_t head;            /* bytes of that tag */
     size_t firm;            /* in djs_page.tail: where the HTML of what is firm ends */
     size_t taken;           /* bytes of content known, text among them */
+    size_t same;            /* the first of them, that node is known to have, too */
     djs_buf text;           /* the end of the content: `context` firm bytes, then what is not firm */
     size_t context;
     djs_buf misses; /* labels that it asked for in vain; the first `missed` bytes are firm */

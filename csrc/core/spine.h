@@ -38,6 +38,7 @@ struct djs_spine {
     unsigned nesting;    /* containers, with or without tags */
     cmark_node *growing; /* code or HTML block whose start tag is on the page */
     size_t raw_line;     /* bytes of the unfinished line that the growing block shows; 0: not told yet */
+    bool raw_new;        /* not that block, but one that began in this line */
     int defs_line;       /* the line where the open paragraph began of which `defs` bytes are definitions */
     size_t defs;         /* that no later line can change */
     djs_wait wait;       /* what the unfinished line waits for */
