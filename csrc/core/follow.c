@@ -67,7 +67,7 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
     leaf->firm = r->tail_firm - settled;
     leaf->taken = in->firm - context;
     djs_follow_add(s, tail->content.ptr + leaf->taken, size - leaf->taken);
-    leaf->parsed = leaf->known = leaf->text.len;
+    leaf->known = leaf->text.len;
     if (!leaf->paragraph) {
         while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
             n--; /* cmark has taken them from the content */
@@ -173,7 +173,7 @@ void djs_follow_show(djs_spine *s) {
     djs_render r = djs_spine_renderer(s, &parser, &map.base);
     r.out = &s->spare;
     r.passing = true;
-    djs_leaf_show(&s->leaf, &r, s->page, s->edits);
+    djs_leaf_show(&s->leaf, &r, &s->effort, s->page, s->edits);
     djs_spine_check(&s->spare);
     djs_spine_check(&s->page->tail);
 }

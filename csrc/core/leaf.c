@@ -4,10 +4,8 @@
  * or cell, as unfinished would show. What is firm cannot be changed by any text that follows, but by
  * a definition, which patches the leaf when it has settled.
  *
- * Where nothing gets firm for long (an opener that nobody closes), the text is
- * parsed again only when it has grown by an eighth, so that a long line costs
- * a constant times its length; what is new appears with the next parse, so in
- * such a text it comes in larger steps.
+ * Where nothing gets firm for long (an opener that nobody closes), effort.h
+ * says when the text is parsed again; what is new appears with the next parse.
  *
  * Checked by: tests/test_markdown.py, tests/fuzz_markdown.py.
  *
@@ -17,8 +15,6 @@
 #include "notes.h"
 #include "plain.h"
 #include <cmark_ctype.h>
-
-enum { PATIENCE = 1024, GROWTH = 8 };
 
 djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n) {
     djs_buf_put(&leaf->text, text, n);
@@ -43,7 +39,6 @@ static void forget(djs_leaf *leaf, size_t html, size_t firm) {
     leaf->firm += html;
     while (keep && (leaf->text.ptr[keep] & 0xC0) == 0x80) keep--;
     leaf->context = firm - keep;
-    leaf->parsed = leaf->parsed > keep ? leaf->parsed - keep : 0;
     leaf->patience -= keep;
     leaf->known = leaf->known > keep ? leaf->known - keep : 0;
     leaf->seen -= keep;
@@ -69,12 +64,7 @@ static void settle_plain(djs_leaf *leaf, const djs_page *page, const djs_notes *
     else forget(leaf, leaf->base_html, leaf->base);
 }
 
-/* Has a text of this length, of which nothing gets firm, hardly grown since it was parsed? */
-static bool is_early(const djs_leaf *leaf, size_t n) {
-    return n > PATIENCE && n >= leaf->parsed && n - leaf->parsed < leaf->parsed / GROWTH;
-}
-
-void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
+void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_effort *effort, djs_page *page, djs_edits *edits) {
     if (leaf->known == leaf->text.len) return;
     if (djs_leaf_catch_up(leaf, page, edits)) {
         leaf->known = leaf->text.len;
@@ -84,10 +74,8 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     leaf->known = leaf->text.len;
     leaf->quiet = false;
     leaf->wake = 0;
-    if (is_early(leaf, leaf->known)) return;
+    if (!djs_effort_take(effort, leaf->known - leaf->context)) return;
     size_t n = told(leaf);
-    if (is_early(leaf, n)) return;
-    leaf->parsed = n;
     djs_inlines in = {.text = leaf->text.ptr, .n = n, .from = leaf->context, .unfinished = true};
     in.before = leaf->taken - leaf->text.len;
     djs_buf_cut(&leaf->misses, leaf->missed);

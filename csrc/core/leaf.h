@@ -11,6 +11,7 @@
 #ifndef DJS_LEAF_H
 #define DJS_LEAF_H
 
+#include "effort.h"
 #include "page.h"
 #include "render_html.h"
 
@@ -36,7 +37,6 @@ typedef struct {
     djs_buf misses; /* labels that it asked for in vain; the first `missed` bytes are firm */
     size_t missed;
     size_t definitions; /* labels that were defined when it began */
-    size_t parsed;      /* of text: known when it was parsed last */
     size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
     size_t known;  /* of text: what was known when it was shown last */
     size_t uses;   /* of footnotes by the tail, before what is not firm */
@@ -59,7 +59,7 @@ typedef struct {
 djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n);
 
 /* Shows what is known of it: renders with r, whose out is scratch space, and
- * amends the page. */
-void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits);
+ * amends the page. When that takes more than there is, a later call does. */
+void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_effort *effort, djs_page *page, djs_edits *edits);
 
 #endif

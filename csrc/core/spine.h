@@ -44,10 +44,12 @@ struct djs_spine {
     djs_wait wait;       /* what the unfinished line waits for */
     struct {             /* row.h: the table's row that the unfinished line is */
         bool on, full;   /* full: it has all its cells, what follows is dropped */
+        bool odd;        /* cmark's, as there is a backslash in it */
         bool inside;     /* a cell whose end has not come */
         size_t cell;     /* which one */
         size_t line;     /* bytes of the line that were seen */
     } row;
+    djs_effort effort;
     djs_leaf leaf; /* the paragraph that grows */
     djs_buf spare; /* what it renders into */
     djs_buf html;  /* settled since the page was last turned */

@@ -500,18 +500,31 @@ static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
     return true;
 }
 
+/* To look at more of a line that is not told takes effort, which a short one is always worth. */
+static bool look_again(djs_spine *s, size_t n, bool lines) {
+    enum { SHORT = 64, LEVEL = 2 };
+    const cmark_node *open = s->live->current;
+    size_t effort = n + LEVEL * djs_level_count(s);
+    if (open->type == CMARK_NODE_PARAGRAPH && !s->leaf.on)
+        effort += (size_t)open->content.size - (s->defs_line == open->start_line ? s->defs : 0);
+    if (!lines && effort > SHORT) return djs_effort_take(&s->effort, effort);
+    djs_effort_use(&s->effort, effort);
+    return true;
+}
+
 void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
     s->wait.wake = 0;
     if ((s->growing || s->raw_line) && show_raw(s, line, n)) return;
-    if (lines) s->row.on = false;
+    if (lines) s->row.on = s->row.odd = false;
     if (djs_row_show(s, line, n)) return;
     unsigned all;
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
         leaf->on = djs_leaf_take(leaf, line, n, &all);
         djs_spine_check(&leaf->text);
     }
+    if (!(leaf->on && leaf->line) && !look_again(s, n, lines)) return;
     /* A letter begins nothing but text; what looks like one may be a byte order mark. */
     bool letter = n && !s->raw && (cmark_isalpha(line[0]) || (line[0] >= 0xC0 && s->live->line_number));
     bool alone = djs_level_count(s) == 1 && s->live->current == s->live->root && !s->notes;
