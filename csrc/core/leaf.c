@@ -41,6 +41,7 @@ static void forget(djs_leaf *leaf, size_t html, size_t firm) {
     leaf->context = firm - keep;
     leaf->patience -= keep;
     leaf->known = leaf->known > keep ? leaf->known - keep : 0;
+    leaf->held = 0;
     leaf->seen -= keep;
     leaf->shown -= keep;
     leaf->plain -= keep;

@@ -50,6 +50,7 @@ typedef struct {
     size_t unsent;    /* bytes at the end of djs_page.tail that no edit has brought: its start tag */
     size_t plain;     /* of text: where what was shown since it was quiet begins */
     size_t shown;     /* of text: what the page shows, trailing spaces not among it */
+    size_t held;      /* of text: what is held back in any case, from `shown` on */
     size_t seen;      /* of text: known to be plain */
     unsigned wake;    /* something is held back that only bytes of these classes can show; or 0 */
     size_t patience;  /* or a text that is longer than this */

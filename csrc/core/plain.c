@@ -199,7 +199,7 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
         leaf->span = in->settled ? DJS_SPAN_NONE : open_span(in->text, in->firm, in->told);
         leaf->base = 0;
         leaf->word = djs_word(in->text, leaf->text.len);
-        leaf->seen = leaf->shown = leaf->plain = in->told;
+        leaf->seen = leaf->shown = leaf->plain = leaf->held = in->told;
         if (in->text[in->told - 1] == ':') leaf->seen--; /* what follows tells whether it is an address */
     }
 }
@@ -208,9 +208,15 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
 
 static bool is_space(uint8_t c) { return c == ' ' || c == '\n'; }
 
+/* Held back at the end. */
+static bool is_held(uint8_t c) { return is_space(c) || c == '!'; }
+
 /* How much of text[0..end) can be shown; *seen: what of it need not be looked at again. */
-static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
-    while (end > leaf->shown && (is_space(text[end - 1]) || text[end - 1] == '!')) end--;
+static size_t told(djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
+    if (leaf->held < leaf->shown) leaf->held = leaf->shown;
+    while (leaf->held < end && is_held(text[leaf->held])) leaf->held++;
+    if (leaf->held >= end) return leaf->shown < end ? leaf->shown : end;
+    while (end > leaf->shown && is_held(text[end - 1])) end--;
     size_t word = end == n ? leaf->word : djs_word(text, end);
     bool linked = word > 1 && text[word - 1] == '(' && text[word - 2] == ']'; /* as complete.c has it */
     if (!linked && word < end && word >= leaf->shown && djs_link_begun(text + word, end - word)) {
@@ -277,14 +283,15 @@ bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page
 void djs_leaf_at_start(djs_leaf *leaf, size_t from) {
     leaf->quiet = leaf->settled = true;
     leaf->in_code = false;
-    leaf->seen = leaf->shown = leaf->plain = from;
+    leaf->seen = leaf->shown = leaf->plain = leaf->held = from;
     leaf->known = 0;
     leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
 }
 
 bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    if (!leaf->quiet || leaf->wake) return false;
     leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
-    return leaf->quiet && !leaf->wake && extend(leaf, ~0u, page, edits);
+    return extend(leaf, ~0u, page, edits);
 }
 
 bool djs_leaf_is_shown(const djs_leaf *leaf) {
