@@ -75,7 +75,11 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_effort *effort, djs_page *
     leaf->known = leaf->text.len;
     leaf->quiet = false;
     leaf->wake = 0;
-    if (!djs_effort_take(effort, leaf->known - leaf->context)) return;
+    size_t cost = leaf->known - leaf->context + DJS_EFFORT_ONCE;
+    if (!djs_effort_take(effort, cost)) {
+        djs_leaf_wait(leaf, djs_effort_wait(effort, cost));
+        return;
+    }
     size_t n = told(leaf);
     djs_inlines in = {.text = leaf->text.ptr, .n = n, .from = leaf->context, .unfinished = true};
     in.before = leaf->taken - leaf->text.len;

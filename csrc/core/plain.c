@@ -107,6 +107,8 @@ unsigned djs_wait_for(char held, uint8_t stop) {
     return wake ? wake | LINE | stop : 0;
 }
 
+djs_wait djs_wait_until(size_t n, size_t most) { return (djs_wait){LINE, n, most}; }
+
 bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
     if (!wait->wake || n > wait->most || classes(line + wait->line, n - wait->line) & wait->wake) {
         wait->wake = 0;
@@ -292,6 +294,11 @@ bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
     if (!leaf->quiet || leaf->wake) return false;
     leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
     return extend(leaf, ~0u, page, edits);
+}
+
+void djs_leaf_wait(djs_leaf *leaf, size_t n) {
+    leaf->wake = LINE;
+    leaf->patience = leaf->text.len + n;
 }
 
 bool djs_leaf_is_shown(const djs_leaf *leaf) {

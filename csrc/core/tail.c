@@ -508,9 +508,13 @@ static bool look_again(djs_spine *s, size_t n, bool lines) {
     size_t effort = n + LEVEL * djs_level_count(s);
     if (open->type == CMARK_NODE_PARAGRAPH && !s->leaf.on)
         effort += (size_t)open->content.size - (s->defs_line == open->start_line ? s->defs : 0);
-    if (effort > (lines ? LITTLE : SHORT)) return djs_effort_take(&s->effort, effort);
-    djs_effort_use(&s->effort, effort);
-    return true;
+    if (effort <= (lines ? LITTLE : SHORT)) {
+        djs_effort_use(&s->effort, effort);
+        return true;
+    }
+    if (djs_effort_take(&s->effort, effort)) return true;
+    s->wait = djs_wait_until(n, n + djs_effort_wait(&s->effort, effort));
+    return false;
 }
 
 void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
