@@ -118,6 +118,8 @@ unsigned djs_wait_for(char held, uint8_t stop) {
     return wake ? wake | LINE | stop : 0;
 }
 
+djs_wait djs_wait_until(size_t n, size_t most) { return (djs_wait){LINE, n, most}; }
+
 bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
     if (!wait->wake || n > wait->most || classes(line + wait->line, n - wait->line) & wait->wake) {
         wait->wake = 0;
@@ -290,7 +292,7 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
         leaf->span = in->settled ? DJS_SPAN_NONE : open_span(in->text, in->firm, in->told);
         leaf->base = 0;
         leaf->word = djs_word(in->text, leaf->text.len);
-        leaf->seen = leaf->shown = leaf->plain = in->told;
+        leaf->seen = leaf->shown = leaf->plain = leaf->held = in->told;
         if (in->text[in->told - 1] == ':') leaf->seen--; /* what follows tells whether it is an address */
     }
 }
@@ -299,8 +301,14 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
 
 static bool is_space(uint8_t c) { return c == ' ' || c == '\n'; }
 
+/* Held back at the end. */
+static bool is_held(uint8_t c) { return is_space(c) || c == '!'; }
+
 /* How much of text[0..end) can be shown; *seen: what of it need not be looked at again. */
-static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
+static size_t told(djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
+    if (leaf->held < leaf->shown) leaf->held = leaf->shown;
+    while (leaf->held < end && is_held(text[leaf->held])) leaf->held++;
+    if (leaf->held >= end && !leaf->final) return leaf->shown < end ? leaf->shown : end;
     size_t rest = end; /* what of it does not end the word before */
     while (rest < n && text[rest] == '_') rest++;
     bool ended = leaf->final || (rest < n && text[rest] != '@');
@@ -416,14 +424,20 @@ bool djs_leaf_begin(djs_leaf *leaf, djs_buf *html) {
 void djs_leaf_at_start(djs_leaf *leaf, size_t from) {
     leaf->quiet = leaf->settled = true;
     leaf->in_code = false;
-    leaf->seen = leaf->shown = leaf->plain = from;
+    leaf->seen = leaf->shown = leaf->plain = leaf->held = from;
     leaf->known = 0;
     leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
 }
 
 bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    if (!leaf->quiet || leaf->wake) return false;
     leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
-    return leaf->quiet && !leaf->wake && extend(leaf, ~0u, page, edits);
+    return extend(leaf, ~0u, page, edits);
+}
+
+void djs_leaf_wait(djs_leaf *leaf, size_t n) {
+    leaf->wake = LINE;
+    leaf->patience = leaf->text.len + n;
 }
 
 bool djs_leaf_is_shown(const djs_leaf *leaf) {
