@@ -12,6 +12,7 @@
  * SPDX-License-Identifier: MIT */
 #include "leaf.h"
 #include "complete.h"
+#include "link.h"
 #include "notes.h"
 #include "plain.h"
 #include <cmark_ctype.h>
@@ -67,7 +68,7 @@ static void settle_plain(djs_leaf *leaf, const djs_page *page, const djs_notes *
 
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_effort *effort, djs_page *page, djs_edits *edits) {
     if (leaf->known == leaf->text.len) return;
-    if (djs_leaf_catch_up(leaf, page, edits)) {
+    if (djs_link_show(leaf, r, page, edits) || djs_leaf_catch_up(leaf, page, edits)) {
         leaf->known = leaf->text.len;
         return;
     }
@@ -75,6 +76,7 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_effort *effort, djs_page *
     leaf->known = leaf->text.len;
     leaf->quiet = false;
     leaf->wake = 0;
+    leaf->mailbox = 0;
     size_t cost = leaf->known - leaf->context + DJS_EFFORT_ONCE;
     if (!djs_effort_take(effort, cost)) {
         djs_leaf_wait(leaf, djs_effort_wait(effort, cost));
