@@ -302,18 +302,17 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
 static bool is_space(uint8_t c) { return c == ' ' || c == '\n'; }
 
 /* Held back at the end. */
-static bool is_held(uint8_t c) { return is_space(c) || c == '!'; }
+static bool is_held(const djs_leaf *leaf, uint8_t c) { return is_space(c) || (c == '!' && !leaf->final); }
 
 /* How much of text[0..end) can be shown; *seen: what of it need not be looked at again. */
 static size_t told(djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
-    if (leaf->held < leaf->shown) leaf->held = leaf->shown;
-    while (leaf->held < end && is_held(text[leaf->held])) leaf->held++;
-    if (leaf->held >= end && !leaf->final) return leaf->shown < end ? leaf->shown : end;
     size_t rest = end; /* what of it does not end the word before */
     while (rest < n && text[rest] == '_') rest++;
     bool ended = leaf->final || (rest < n && text[rest] != '@');
-    for (; end > leaf->shown && (is_space(text[end - 1]) || (text[end - 1] == '!' && !leaf->final)); end--)
-        ended = true;
+    if (leaf->held < leaf->shown) leaf->held = leaf->shown;
+    while (leaf->held < end && is_held(leaf, text[leaf->held])) leaf->held++;
+    if (leaf->held >= end && end > leaf->shown) return leaf->shown;
+    for (; end > leaf->shown && is_held(leaf, text[end - 1]); end--) ended = true;
     size_t word = end == n ? leaf->word : djs_word(text, end);
     bool linked = word > 1 && text[word - 1] == '(' && text[word - 2] == ']'; /* as complete.c has it */
     if (!ended && !linked && word < end && word >= leaf->shown &&
@@ -325,14 +324,18 @@ static size_t told(djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, si
     return end;
 }
 
+static bool in_domain(const uint8_t *text, size_t at, size_t n) {
+    while (at < n && (cmark_isalnum(text[at]) || text[at] == '.' || text[at] == '-')) at++;
+    return at == n;
+}
+
 /* Is text[at] the "@" of an address whose domain has not ended? */
 static bool is_mailbox(const uint8_t *text, size_t at, size_t n) {
     if (!at || at == n || text[at] != '@' || !cmark_isalnum(text[at - 1])) return false;
     size_t word = djs_word(text, at);
     if (at - word >= 4 && (!memcmp(text + word, "http", 4) || !memcmp(text + word, "www.", 4))) return false;
     if (word > 1 && text[word - 1] == '(' && text[word - 2] == ']') return false;
-    for (at++; at < n && (cmark_isalnum(text[at]) || text[at] == '.' || text[at] == '-'); at++) {}
-    return at == n;
+    return in_domain(text, at + 1, n);
 }
 
 /* What was added, as far as it can be shown, after what is shown; false if it has to be parsed. `all`: the
@@ -369,8 +372,10 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
 
 /* The same for nothing but letters and the like, which most frames bring; false if there is more to it. */
 static bool put_letters(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    enum { MOST = 256 };
     const uint8_t *text = leaf->text.ptr;
     size_t n = leaf->text.len, end = n, word = leaf->word;
+    if (n - leaf->shown > MOST) return false; /* spaces may be most of it */
     while (end > leaf->shown && is_space(text[end - 1])) end--;
     if (end == n && word < n && word >= leaf->shown && djs_address_begun(text + word, n - word)) return false;
     leaf->seen = n;
@@ -407,12 +412,13 @@ bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *clas
 
 bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits) {
     bool rest = leaf->seen < leaf->text.len;
+    size_t known = leaf->text.len;
     unsigned all;
     if (!leaf->on || !leaf->line || !(leaf->quiet || leaf->wake) || !djs_leaf_take(leaf, line, n, &all))
         return false;
     if (leaf->text.status) edits->html.status = leaf->text.status;
     if (!leaf->wake) return extend(leaf, rest ? ~0u : all, page, edits);
-    if (leaf->mailbox) return is_mailbox(leaf->text.ptr, leaf->mailbox, leaf->text.len);
+    if (leaf->mailbox) return in_domain(leaf->text.ptr, known, leaf->text.len);
     return leaf->text.len <= leaf->patience && !(all & leaf->wake);
 }
 

@@ -278,8 +278,6 @@ static bool is_code_block(const cmark_node *node) {
     return node && node->type == CMARK_NODE_CODE_BLOCK && !djs_cmark_is_math(node);
 }
 
-static bool is_fence(const cmark_node *node) { return is_code_block(node) && node->as.code.fenced; }
-
 /* Code, or raw HTML after a line that was not blank: a blank one may make a list loose. */
 static bool takes_lines(const cmark_node *node) {
     return is_code_block(node) || (node && node->type == CMARK_NODE_HTML_BLOCK && djs_is_open(node) &&
@@ -295,11 +293,11 @@ static bool goes_on(const cmark_node *node, const uint8_t *line, size_t n) {
     return n;
 }
 
-/* A line of code or raw HTML that stands in nothing but list items: is it text of it for sure, and not what
- * closes a fence? It begins at line[*start]. */
+/* A line of code or of raw HTML that stands in nothing but list items: is it text of it for sure, and not
+ * what closes a fence? It begins at line[*start]. */
 static bool is_text(const djs_spine *s, const uint8_t *line, size_t n, size_t *start) {
     const cmark_node *node = s->growing;
-    bool fence = is_fence(node);
+    bool fence = is_code_block(node) && node->as.code.fenced;
     size_t need = 0, spaces = 0, offset = fence ? node->as.code.fence_offset : 0;
     for (size_t i = 1; i < djs_level_count(s); i++) {
         const cmark_node *container = djs_levels(s)[i].node;
@@ -308,7 +306,7 @@ static bool is_text(const djs_spine *s, const uint8_t *line, size_t n, size_t *s
         else if (!djs_is_list(container)) return false;
     }
     while (spaces < n && line[spaces] == ' ') spaces++;
-    if (node->type == CMARK_NODE_CODE_BLOCK && !fence) {
+    if (!fence && is_code_block(node)) {
         *start = need + 4;
         return spaces >= need + 4 && !is_blank(line + spaces, n - spaces);
     }
@@ -324,8 +322,8 @@ static bool is_text(const djs_spine *s, const uint8_t *line, size_t n, size_t *s
 /* Blank lines that are not code before a line of code follows. */
 static const cmark_strbuf *blank_lines(const djs_spine *s) {
     static const cmark_strbuf none;
-    const cmark_node *node = s->growing;
-    return node->type == CMARK_NODE_CODE_BLOCK && !node->as.code.fenced ? &node->content : &none;
+    bool code = s->growing->type == CMARK_NODE_CODE_BLOCK && !s->growing->as.code.fenced;
+    return code ? &s->growing->content : &none;
 }
 
 /* Does the line, which is told, go on as text of this block of code or raw HTML? Not right after a quote's
@@ -365,8 +363,9 @@ bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
 bool djs_tail_line(djs_spine *s, const uint8_t *line, size_t n) {
     size_t from = s->raw_line;
     if (s->begun) return djs_begun_line(s, line, n);
-    if (!takes_lines(s->growing) || s->raw_new || s->html.len || !goes_on(s->growing, line, n)) return false;
-    if (blank_lines(s)->size) return false;
+    if (!takes_lines(s->growing) || s->raw_new || s->html.len || blank_lines(s)->size ||
+        !goes_on(s->growing, line, n))
+        return false;
     if (!from && (s->page->tail.len || !is_text(s, line, n, &from))) return false;
     grow_raw(s, line + from, n - from, true);
     djs_buf_clear(&s->page->tail); /* it is settled */
@@ -527,11 +526,6 @@ static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
     return true;
 }
 
-/* A letter begins nothing but text; what looks like one may be a byte order mark. */
-static bool is_letter(const djs_spine *s, const uint8_t *line) {
-    return cmark_isalpha(line[0]) || (line[0] >= 0xC0 && s->live->line_number);
-}
-
 /* To look at a line that is not told takes effort. More of a short one is always worth that, and a new one
  * where little is open; else the page stays behind for a while. */
 static bool look_again(djs_spine *s, size_t n, bool lines) {
@@ -549,6 +543,11 @@ static bool look_again(djs_spine *s, size_t n, bool lines) {
     return false;
 }
 
+/* A letter begins nothing but text; what looks like one may be a byte order mark. */
+static bool is_letter(const djs_spine *s, const uint8_t *line) {
+    return cmark_isalpha(line[0]) || (line[0] >= 0xC0 && s->live->line_number);
+}
+
 void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
@@ -556,6 +555,7 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     if ((s->growing || s->raw_line) && show_raw(s, line, n)) return;
     if (lines) s->row.on = s->row.odd = false;
     if (djs_row_show(s, line, n)) return;
+    if (!(leaf->on && leaf->line) && !look_again(s, n, lines)) return;
     bool rule = !s->raw && s->live->current->type == CMARK_NODE_PARAGRAPH && is_rule(line, n);
     if (rule && s->rule && !lines) return;
     s->rule = rule;
