@@ -564,13 +564,8 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
         leaf->on = djs_leaf_take(leaf, line, n, &all);
         djs_spine_check(&leaf->text);
     }
-    if (leaf->on && leaf->line) {
-        djs_follow_show(s);
-        return;
-    }
-    if (!s->begun && djs_begun_show(s, line, n)) return;
-    if (!look_again(s, n, lines)) return;
-    if (s->begun) (void)djs_begun_show(s, line, n);
+    if (leaf->on && leaf->line) djs_follow_show(s);
+    else if (djs_begun_show(s, line, n)) return;
     else if (leaf->on && is_marker(line, n)) djs_follow_show(s);
     else if (leaf->on && n && !s->raw && is_letter(s, line)) djs_follow_go_on(s, line, n);
     else if (is_settled(s) && (is_blank(line, n) || (is_marker(line, n) && skip(line, 0, n, ' ') < 4)))
