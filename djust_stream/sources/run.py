@@ -146,6 +146,8 @@ class Run:
         if known and (result.finish_reason is None or self._upstream.lacks_end()):
             result.finish_reason = None
             raise NetworkError("the provider's stream ceased before its end")
+        if result.finish_reason == "error":  # Mistral's, OpenRouter's
+            raise from_body("the provider ended the answer: error")
         if result.finish_reason == "content_filter":
             raise ContentFilterError("the provider ended the answer: content_filter")
 
