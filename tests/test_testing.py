@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import project  # noqa: F401  (sets Django up)
 import pytest
+from django.test import override_settings
+from djust import LiveView
+from djust.decorators import event_handler
 from page import Browser, djust, markdown_frames
 from page import Page as BrowserPage
 from test_client import DJUST_FORM, EXAMPLES, ROOT
 from test_client_markdown import TEXTS
 
-from djust_stream import render_markdown
-from djust_stream.testing import Page
+from djust_stream import StreamConsumer, StreamingMixin, render_markdown
+from djust_stream.sources import SourceError, collect_stream
+from djust_stream.testing import Page, ScriptedSource, assert_same_page, play
+from djust_stream.testing.clock import VirtualLoop, run
+from djust_stream.testing.source import SHAPES
 
 SELECTORS = [
     "p",
@@ -141,3 +153,207 @@ def test_what_else_a_page_tells() -> None:
     assert page.unknown == ["new"] and page.shown() == {"a": page.html("a")} and page.text("a") == "xno"
     with pytest.raises(LookupError, match=r"'b'.*'a'"):
         page.html("b")
+
+
+# -- the source ---------------------------------------------------------------------------------------
+
+TEXT = "# The *sky*\n\n- is `blue`\n- 天空 👨‍👩‍👧\n\n| a | b |\n|--|--|\n| [x](/y) | z |\n"
+
+
+@pytest.mark.parametrize("shape", [None, "bytes", "sse", *SHAPES])
+def test_a_source_in_any_shape_and_pieces_is_the_text(shape: str | None) -> None:
+    source = ScriptedSource(TEXT, 0.5, TEXT, shape=shape)
+    cuts = set()
+    for seed in (None, *range(30)):
+        result = run(collect_stream(source.cut(seed)))
+        assert result.text == source.text == TEXT * 2 and result.error is None
+        assert result.duration_s >= 0.5
+        assert [str(piece) for piece in source.pieces()] == [str(piece) for piece in source.pieces()]
+        cuts.add(str(source.pieces()))
+    assert len(cuts) > 25
+    assert b"".join(p for p in ScriptedSource(TEXT, shape="bytes", seed=3).pieces()).decode() == TEXT
+
+
+def test_a_source_stands_in_for_the_function_that_asks() -> None:
+    source = ScriptedSource("Hello", shape="openai", seed=1)
+
+    async def ask() -> list[str]:
+        texts = ["".join([c["choices"][0]["delta"].get("content", "") for c in source("model", stream=True)])]
+        texts.append("".join([c.choices[0].delta.get("content", "") async for c in await source()]))
+        async with source() as entered:
+            texts.append("".join([c.choices[0].delta.get("content", "") async for c in entered]))
+        return texts
+
+    assert run(ask()) == ["Hello"] * 3
+    assert source.calls == [(("model",), {"stream": True}), ((), {}), ((), {})]
+    with pytest.raises(ValueError, match="shape is"):
+        ScriptedSource("a", shape="other")
+
+
+def test_a_source_that_fails() -> None:
+    with pytest.raises(SourceError) as raised:
+        run(collect_stream(ScriptedSource("half an ", ConnectionResetError(), shape="anthropic")))
+    assert raised.value.code == "network"
+    source = ScriptedSource("a", 30, "b")
+    with pytest.raises(SourceError) as raised:
+        run(collect_stream(source, idle_timeout_s=20))
+    assert raised.value.code == "timeout"
+
+
+# -- the clock ------------------------------------------------------------------------------------------
+
+
+def test_time_only_jumps() -> None:
+    async def main() -> list[tuple[str, float]]:
+        loop = asyncio.get_running_loop()
+        began, seen = loop.time(), []
+
+        async def wait(name: str, seconds: float) -> None:
+            await asyncio.sleep(seconds)
+            seen.append((name, round(loop.time() - began)))
+
+        await asyncio.gather(wait("b", 3600), wait("a", 60), wait("c", 86400))
+        return seen
+
+    began = time.monotonic()
+    assert run(main()) == [("a", 60), ("b", 3600), ("c", 86400)]
+    assert time.monotonic() - began < 60
+
+
+def test_a_thread_at_work_is_waited_for() -> None:
+    done = threading.Event()
+
+    async def main() -> str:
+        def work() -> str:
+            done.wait(0.2)
+            return "worked"
+
+        return await asyncio.wait_for(asyncio.to_thread(work), 100)
+
+    assert run(main()) == "worked" and run(main()) == "worked"
+
+
+def test_what_waits_for_nothing_is_an_error() -> None:
+    async def main() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(TimeoutError, match="nothing"):
+        run(main(), limit_s=0.05)
+    loop = VirtualLoop()
+    loop.close()
+
+
+# -- the assertion --------------------------------------------------------------------------------------
+
+tokens = ScriptedSource(TEXT)
+
+
+class Chat(StreamConsumer):
+    """Asks ``tokens``, as an application asks its model."""
+
+    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+        if content.get("do") == "close":
+            await self.close()
+        elif content.get("do") != "nothing":
+            await self.start_stream("answer", self.answer, content["question"])
+
+    async def answer(self, question: str) -> None:
+        async for token in tokens(question):
+            await self.stream_markdown("answer", token)
+
+
+class BadChat(Chat):
+    async def answer(self, question: str) -> None:
+        async for token in tokens(question):
+            await self.stream_markdown("answer", token.strip())
+
+
+class View(StreamingMixin, LiveView):
+    template = '<div dj-root><div dj-stream="answer" dj-update="ignore" id="answer"></div></div>'
+
+    @event_handler()
+    async def ask(self, question: str = "", **kwargs: Any) -> None:
+        await self.start_stream("answer", self.answer, question)
+
+    async def answer(self, question: str) -> None:
+        await self.stream_from("answer", tokens(question))
+
+
+@pytest.fixture
+def patched(monkeypatch: pytest.MonkeyPatch) -> ScriptedSource:
+    source = ScriptedSource(TEXT)
+    monkeypatch.setattr(sys.modules[__name__], "tokens", source)
+    return source
+
+
+def test_any_chunking_of_a_consumer(patched: ScriptedSource) -> None:
+    page = assert_same_page(Chat, patched, ask={"question": "Why?"})
+    assert page.html("answer") == Page(ROOT.format(render_markdown(TEXT))).html("s")
+    assert patched.calls[0] == (("Why?",), {}) and len(patched.calls) == 21
+
+
+def test_a_consumer_that_does_not_show_the_same_is_told(patched: ScriptedSource) -> None:
+    with pytest.raises(AssertionError, match=r"seed \d+ shows another page") as raised:
+        assert_same_page(BadChat, patched, ask={"question": "Why?"})
+    assert "pieces:" in str(raised.value)
+
+
+@override_settings(LIVEVIEW_ALLOWED_MODULES=[__name__])
+def test_any_chunking_of_a_djust_view(patched: ScriptedSource) -> None:
+    page = assert_same_page(View, patched, ask=("ask", {"question": "Why?"}), seeds=range(4))
+    assert page.html("answer") == Page(ROOT.format(render_markdown(TEXT))).html("s")
+
+
+@pytest.mark.parametrize("smooth", ["off", "word", "grapheme"])
+def test_any_chunking_of_a_function(smooth: str) -> None:
+    async def answer(view: Any, source: Any) -> None:
+        await view.stream_from("answer", source, smooth=smooth)
+
+    page = assert_same_page(answer, TEXT)
+    assert page.ended == {"answer": "done"} and "<h1" in page.html("answer")
+    page = assert_same_page(answer, ScriptedSource("a *b", 2, "c*", TimeoutError(), shape="openai"))
+    assert page.ended == {"answer": "error"} and "<em>bc</em>" in page.html("answer")
+
+
+def test_what_does_not_end_is_told(patched: ScriptedSource) -> None:
+    with pytest.raises(TimeoutError, match="no stream has come"):
+        play(Chat, patched, ask={"do": "nothing"})
+    with pytest.raises(ConnectionError, match="closes"):
+        play(Chat, patched, ask={"do": "close"})
+    with pytest.raises(TypeError, match="not a consumer"):
+        play(7, patched)
+
+
+def test_a_consumer_that_raises(patched: ScriptedSource) -> None:
+    with pytest.raises(KeyError):
+        play(Chat, patched, ask={"other": 1})
+
+
+def test_the_plugin(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest('pytest_plugins = ["djust_stream.testing"]')
+    pytester.makepyfile(llm="async def tokens(): yield 'real'")
+    pytester.makepyfile(
+        """
+        import llm
+        from djust_stream.testing import assert_same_page
+
+        async def answer(view, source):
+            await view.stream_from("s", llm.tokens())
+
+        def test_same(scripted_source, stream_page):
+            source = scripted_source("llm.tokens", "Hello **world**")
+            assert "<strong>world</strong>" in assert_same_page(answer, source, seeds=range(3)).html("s")
+            assert len(source.calls) == 4 and stream_page.streams == []
+
+        def test_restored():
+            assert llm.tokens.__name__ == "tokens"
+        """
+    )
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
+
+
+def test_it_works_without_pytest_and_is_loaded_by_nobody_else() -> None:
+    code = "import sys; sys.modules['pytest'] = None; from djust_stream.testing import Page; Page()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import sys, djust_stream.mixin; sys.exit('djust_stream.testing' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,10 +11,16 @@ do is an error after ``limit_s`` real seconds. time.sleep and time.monotonic() a
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread as thread_pools
 import selectors
+import sys
 import threading
 from collections.abc import Coroutine
+from types import FrameType
 from typing import Any, TypeVar
+
+#: Real seconds for a pool's thread between two things that it does.
+_PICK_UP_S = 0.002
 
 Result = TypeVar("Result")
 
@@ -27,14 +33,15 @@ class _Selector(selectors.DefaultSelector):
         self.skipped_s = 0.0
         self._limit_s = limit_s
         self._threads = set(threading.enumerate())
+        self._pools = False
 
     def select(self, timeout: float | None = None) -> Any:
         """As asyncio calls it: the timeout is the time to the next timer."""
         if timeout is not None and timeout <= 0:
             return super().select(timeout)
         if timeout is not None and not self._is_watched():
-            found = super().select(0)
-            if not found:
+            found = super().select(_PICK_UP_S if self._pools else 0)
+            if not found and not self._is_watched():
                 self.skipped_s += timeout
             return found
         found = super().select(self._limit_s if timeout is None else min(timeout, self._limit_s))
@@ -43,8 +50,35 @@ class _Selector(selectors.DefaultSelector):
         return found
 
     def _is_watched(self) -> bool:
-        """Is there a thread that was not there when the loop was made?"""
-        return any(thread not in self._threads for thread in threading.enumerate())
+        """Is a thread of a pool at work, or one that was not there when the loop was made?"""
+        frames = sys._current_frames()
+        self._pools = False
+        for thread in threading.enumerate():
+            frame = frames.get(thread.ident or 0)
+            if thread is threading.current_thread() or frame is None:
+                continue
+            if worker := _pool_frame(frame):
+                self._pools = True
+                if frame is not worker or _has_work(worker):
+                    return True
+            elif thread not in self._threads:
+                return True
+        return False
+
+
+def _pool_frame(frame: FrameType | None) -> FrameType | None:
+    """The frame of a pool's thread that fetches what it is given to do."""
+    while frame is not None:
+        if frame.f_code.co_name == "_worker" and frame.f_code.co_filename == thread_pools.__file__:
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _has_work(worker: FrameType) -> bool:
+    """Has it, or has its pool, something to do? Also before it has taken it up."""
+    queue, item = worker.f_locals.get("work_queue"), worker.f_locals.get("work_item")
+    return item is not None or (queue is not None and not queue.empty())
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
