@@ -60,6 +60,7 @@ bench: $(DONE).chromium $(DONE).valgrind $(DONE).test $(DONE).core
 	$(BIN)/python benchmarks/calls.py
 	$(BIN)/python benchmarks/load.py $(if $(QUICK),--quick)
 	$(BIN)/python benchmarks/fragment.py
+	$(BIN)/python benchmarks/providers.py $(if $(QUICK),,--stops 200)
 	$(if $(QUICK),,$(BIN)/python benchmarks/markdown.py)
 	$(if $(QUICK),,$(BIN)/python benchmarks/compare.py)
 

@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "apps": {"checks"},
     "templatetags": {"conf", "markdown"},
     "demo": {""},
-    "testing": {""},
+    "testing": {"_core", "mixin"},
 }
 WITHOUT_DJANGO = ["sources", "smooth", "sources.router", "clock", "counts", "ops", "stream", "sinks.channels"]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import project  # noqa: F401  (sets Django up)
@@ -330,6 +332,7 @@ def test_a_consumer_that_raises(patched: ScriptedSource) -> None:
 
 
 def test_the_plugin(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
     pytester.makeconftest('pytest_plugins = ["djust_stream.testing"]')
     pytester.makepyfile(llm="async def tokens(): yield 'real'")
     pytester.makepyfile(
@@ -357,3 +360,21 @@ def test_it_works_without_pytest_and_is_loaded_by_nobody_else() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     code = "import sys, djust_stream.mixin; sys.exit('djust_stream.testing' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_documentation_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/testing.md: each block in turn, then each test that it defines."""
+    page = (Path(__file__).resolve().parent.parent / "docs/testing.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {"__name__": "docs"}
+    for code in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        exec(compile(code, "docs/testing.md", "exec"), names)
+
+    def scripted_source(place: str, *script: Any) -> ScriptedSource:
+        assert place == "myapp.llm.tokens"
+        monkeypatch.setitem(names, "tokens", source := ScriptedSource(*script))
+        return source
+
+    tests = {name: test for name, test in names.items() if name.startswith("test_")}
+    assert len(tests) == 4
+    for name, test in tests.items():
+        test(scripted_source) if name.endswith("fixture") else test()
