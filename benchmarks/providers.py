@@ -2,11 +2,11 @@
 
     python benchmarks/providers.py [--stops 200] [--json]
 
-One row per SDK, async and sync; a cell is "pass" or what was wrong. With --stops, the last column: milliseconds
-from stop() until the server sees its connection closed, the p99 of so many. Then what stream_from adds to a
-bare loop over stream_markdown, per chunk, and what ``import djust_stream`` takes after Django. MISS marks what
-is not as it should be; the exit status is 1 when there is any. With --json all of it is one object,
-``{"table": {provider: {case: "pass" or what was wrong}}, …}``. The server is tests/model_server.py.
+One row per SDK, async and sync; a cell is "pass" or what was wrong. With --stops, the last column:
+milliseconds from stop() until the server sees its connection closed, the p99 of so many. Then what
+stream_from adds to a bare loop over stream_markdown, per chunk, and what ``import djust_stream`` takes after
+Django. MISS marks what is not as it should be; the exit status is 1 when there is any. With --json all is
+one object, ``{"table": {provider: {case: "pass" or what was wrong}}, …}``. The server: tests/model_server.py.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ async def cell(server: ModelServer, ask: Any, sync: bool, case: str) -> str:
 
 
 async def overhead_us(chunks: int = 20_000) -> float:
-    """Microseconds per chunk: stream_from less a bare loop, the best of five each."""
+    """Microseconds per chunk: stream_from less a bare loop, the best of nine each."""
 
     async def source() -> AsyncIterator[dict[str, Any]]:
         for _ in range(chunks):
@@ -130,11 +130,11 @@ async def overhead_us(chunks: int = 20_000) -> float:
         await view.stream_from("s", source())
         return time.perf_counter() - began
 
-    times = [(await ours(), await bare()) for _ in range(5)]
+    times = [(await ours(), await bare()) for _ in range(9)]
     return (min(time for time, _ in times) - min(time for _, time in times)) / chunks * 1e6
 
 
-def import_ms(names: str = "") -> tuple[float, list[str]]:
+def import_ms(names: str = "pass") -> tuple[float, list[str]]:
     """Milliseconds of the import in a fresh interpreter that has set Django up, the best of five; and what
     optional packages it brought in."""
     code = (
