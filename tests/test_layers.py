@@ -44,6 +44,8 @@ ALLOWED: dict[str, set[str]] = {
     "consumer": {"_core", "mixin", "sinks", "stream"},
     "checks": {"", "conf"},
     "apps": {"checks"},
+    "doctor": {"", "_core", "mixin"},
+    "management": {"doctor"},
     "templatetags": {"conf", "markdown"},
     "demo": {""},
 }
