@@ -104,18 +104,37 @@ class Certificate:
         )  # fmt: skip
 
 
+_MAIN = """
+daemon off;
+master_process off;
+pid {{folder}}/pid;
+error_log {{folder}}/error.log warn;
+events {{{{ worker_connections 256; }}}}
+http {{{{
+    include /etc/nginx/mime.types;
+    access_log off;
+    client_body_temp_path {{folder}}/body;
+    proxy_temp_path {{folder}}/proxy;
+    fastcgi_temp_path {{folder}}/fastcgi;
+    uwsgi_temp_path {{folder}}/uwsgi;
+    scgi_temp_path {{folder}}/scgi;
+    {site}
+}}}}
+"""
+
+
 def deployed_nginx(server_port: int, certificate: Certificate, static: Path, **changes: str) -> Nginx:
-    """docs/deploy/nginx.conf, but for its addresses and files; changes: a directive's new value each."""
-    conf = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    """docs/deploy/nginx.conf, but for its addresses and files; changes: text of it, and what stands there."""
+    site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8").replace("{", "{{").replace("}", "}}")
     for old, new in {
-        "listen 443 ssl": "listen 127.0.0.1:PORT ssl",
-        "127.0.0.1:8000": f"127.0.0.1:{server_port}",
+        "listen 443 ssl": "listen 127.0.0.1:{port} ssl",
+        "127.0.0.1:8000": "127.0.0.1:{upstream}",
         "example.org;": "localhost;",
         "/etc/ssl/certs/example.org.pem": str(certificate.file),
         "/etc/ssl/private/example.org.key": str(certificate.key),
         "/srv/mysite/static/": f"{static}/",
         **changes,
     }.items():
-        assert old in conf, old
-        conf = conf.replace(old, new)
-    return Nginx(conf, "https")
+        assert old in site, old
+        site = site.replace(old, new)
+    return Nginx(server_port, configuration=_MAIN.format(site=site))

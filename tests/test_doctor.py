@@ -1,6 +1,7 @@
 """``manage.py stream_doctor`` against what it speaks of: real servers, a real nginx, a real Redis.
 
-The law: each fault gives its finding, and the deployment of docs/deployment.md gives neither error nor warning.
+The law: each fault gives its finding, and the deployment of docs/deployment.md gives neither error nor
+warning.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 import pytest
 from deployment import Certificate, Unit, deployed_nginx, environment
-from nginx import free_port
+from nginx import Nginx, free_port
+from page import Browser
 
 #: Held for as long as this, idle connections must live; a fault cuts them after one second.
 TIMEOUT_S = "4"
@@ -23,6 +25,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "mysite.middleware.Policy",
 ]
+APPS = ["django.contrib.staticfiles", "channels", "djust_stream"]
 #: A site of event streams alone, which WSGI can serve.
 EVENTS_ONLY: dict[str, Any] = {
     "INSTALLED_APPS": ["django.contrib.staticfiles", "djust_stream"],
@@ -48,10 +51,15 @@ class Said:
 
 
 Doctor = Callable[..., Said]
+Proxy = Callable[..., Nginx]
 
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "django", "stream_doctor", *arguments]
+
+
+def site_url(nginx: Nginx, path: str) -> str:
+    return f"https://localhost:{nginx.port}{path}"
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +82,12 @@ def static(folder: Path) -> Path:
         check=True,
     )
     return root
+
+
+@pytest.fixture(scope="module")
+def proxy(certificate: Certificate, static: Path) -> Proxy:
+    """nginx before a server, as the page tells, but for these words of its configuration."""
+    return lambda server, **changes: deployed_nginx(server.port, certificate, static, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -110,12 +124,11 @@ def test_a_healthy_project(doctor: Doctor) -> None:
         ({"ASGI_APPLICATION": "mysite.asgi.django_application"}, {("error", "asgi")}),
         (EVENTS_ONLY, set()),
         ({"CHECKS_ORIGIN": False}, {("warning", "origin")}),
-        ({"ALLOWED_HOSTS": []}, {("error", "hosts"), ("error", "middleware")}),
+        ({"ALLOWED_HOSTS": []}, {("error", "hosts")}),
         ({"ALLOWED_HOSTS": ["*"]}, {("warning", "hosts")}),
         ({"ALLOWED_HOSTS": [".example.org"]}, set()),
         ({"DEBUG": True}, {("warning", "hosts"), ("warning", "daphne")}),
-        ({"DEBUG": True, "INSTALLED_APPS": ["daphne", "django.contrib.staticfiles", "channels", "djust_stream"]},
-         {("warning", "hosts")}),
+        ({"DEBUG": True, "INSTALLED_APPS": ["daphne", *APPS]}, {("warning", "hosts")}),
         ({"INSTALLED_APPS": ["django.contrib.staticfiles", "daphne", "channels", "djust_stream"]},
          {("error", "daphne")}),
         ({"DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:",
@@ -123,7 +136,8 @@ def test_a_healthy_project(doctor: Doctor) -> None:
         ({"DJUST_STREAM": {"INTERVAL_S": "soon"}}, {("error", "checks")}),
         ({"SECURE_CSP": {"default-src": ["'none'"], "script-src": ["'self'"]}}, {("error", "csp")}),
         ({"SECURE_CSP": {"default-src": ["'self'"]}}, set()),
-        ({"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {"script-src": ["https://cdn.example"]}}}, {("error", "csp")}),
+        ({"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {"script-src": ["https://cdn.example"]}}},
+         {("error", "csp")}),
         ({"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {"script-src": ["'nonce-NONCE'"]}}}, {("error", "csp")}),
         ({"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {"script-src": ["csp.constants.NONCE"]}}}, set()),
         ({"CSP_SCRIPT_SRC": ["'none'"], "CSP_INCLUDE_NONCE_IN": ["script-src"]}, set()),
@@ -132,7 +146,7 @@ def test_a_healthy_project(doctor: Doctor) -> None:
         ({"SECURE_CSP": {"require-trusted-types-for": "'script'"}}, {("error", "csp")}),
         ({"CHANNEL_LAYERS": {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}},
          {("warning", "channel-layer")}),
-        ({"DEBUG": True, "INSTALLED_APPS": ["daphne", "django.contrib.staticfiles", "channels", "djust_stream"],
+        ({"DEBUG": True, "INSTALLED_APPS": ["daphne", *APPS],
           "CHANNEL_LAYERS": {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer",
                                          "CONFIG": {"capacity": 10}}}},
          {("warning", "hosts"), ("warning", "channel-layer")}),
@@ -160,7 +174,7 @@ def test_a_script_that_is_of_another_version(doctor: Doctor, static: Path, tmp_p
         ("asgi", "mysite.middleware.Collects", ("error", "middleware")),
         ("wsgi", "mysite.middleware.Collects", ("error", "middleware")),
         ("asgi", "mysite.middleware.Measures", ("error", "middleware")),
-        ("asgi", "django.middleware.gzip.GZipMiddleware", ("warning", "gzip")),
+        ("asgi", "django.middleware.gzip.GZipMiddleware", ("error", "gzip")),
         ("wsgi", "django.middleware.gzip.GZipMiddleware", ("error", "middleware")),
     ],
 )
@@ -246,8 +260,12 @@ def test_redis_that_throws_keys_away(doctor: Doctor) -> None:
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+cluster", "redis+sentinel"])
 def test_redis_that_does_not_answer(doctor: Doctor, scheme: str) -> None:
-    url = f"{scheme}://user:open-sesame@127.0.0.1:{free_port()}/0"
-    said = doctor(DJUST_STREAM={"STORE": url}, CHANNEL_LAYERS=layers(url.replace("+cluster", "")))
+    query = "?service=mymaster" if "sentinel" in scheme else ""
+    url = f"{scheme}://user:open-sesame@127.0.0.1:{free_port()}/0{query}"
+    said = doctor(
+        DJUST_STREAM={"STORE": url},
+        CHANNEL_LAYERS=layers(url.replace("+cluster", "").replace("+sentinel", "")),
+    )
     assert ("error", "redis") in names(said)
     assert ("error", "channel-layer") in names(said)
     assert "sesame" not in said.output
@@ -258,21 +276,21 @@ def test_redis_that_does_not_answer(doctor: Doctor, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["uvicorn", "daphne"])
-def test_a_healthy_deployment(doctor: Doctor, name: str, certificate: Certificate, static: Path) -> None:
-    with Unit(name) as server, deployed_nginx(server.port, certificate, static) as nginx:
-        said = doctor(nginx.url("/"))
+def test_a_healthy_deployment(doctor: Doctor, proxy: Proxy, name: str) -> None:
+    with Unit(name) as server, proxy(server) as nginx:
+        said = doctor(site_url(nginx, "/"))
         assert said.faults == set(), said.output
         seen = {found["name"] for found in said.findings}
         assert {"buffering", "idle-timeout", "websocket", "http2", "csp", "static", "asgi"} <= seen
         assert f"by {name}" in said.output
 
 
-def test_a_healthy_deployment_under_wsgi(doctor: Doctor, certificate: Certificate, static: Path) -> None:
+def test_a_healthy_deployment_under_wsgi(doctor: Doctor, proxy: Proxy) -> None:
     with (
         Unit("gunicorn", EVENTS_ONLY) as server,
-        deployed_nginx(server.port, certificate, static) as nginx,
+        proxy(server) as nginx,
     ):
-        said = doctor(nginx.url("/events/"), **EVENTS_ONLY)
+        said = doctor(site_url(nginx, "/events/"), **EVENTS_ONLY)
         assert said.faults == set(), said.output
         assert "by gunicorn" in said.output
 
@@ -296,25 +314,24 @@ def uvicorn() -> Iterator[Unit]:
         ({"proxy_set_header Upgrade $http_upgrade;": ""}, {("error", "websocket")}),
         ({"proxy_set_header X-Forwarded-Proto $scheme;": ""}, {("warning", "forwarded")}),
         (
-            {"Host $host": "Host mysite.internal"},
-            {("error", "url")},
+            {"Host $host": "Host elsewhere.example"},
+            {("error", "url"), ("error", "probe")},
         ),
         ({" http2;": ";"}, {("warning", "http2")}),
-        ({"location /static/": "types { text/plain js; } location /static/"}, {("error", "static")}),
+        ({"location /static/": "types {{ text/plain js; }} location /static/"}, {("error", "static")}),
         ({"location /static/": "location /elsewhere/"}, {("error", "static")}),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_a_fault_of_the_proxy(
     doctor: Doctor,
+    proxy: Proxy,
     uvicorn: Unit,
-    certificate: Certificate,
-    static: Path,
     changes: dict[str, str],
     faults: set[tuple[str, str]],
 ) -> None:
-    with deployed_nginx(uvicorn.port, certificate, static, **changes) as nginx:
-        said = doctor(nginx.url("/"))
+    with proxy(uvicorn, **changes) as nginx:
+        said = doctor(site_url(nginx, "/"))
     assert said.faults == faults, said.output
 
 
@@ -328,17 +345,20 @@ def test_a_fault_of_the_proxy(
         ({"CHECKS_ORIGIN": False}, {("warning", "origin")}),
         ({"HAS_PROBE": False}, {("warning", "probe")}),
         ({"SECRET_KEY": "another key than the doctor's"}, {("error", "probe")}),
-        ({"ALLOWED_HOSTS": ["other.example"]}, {("error", "url")}),
+        (
+            {"ALLOWED_HOSTS": ["other.example"]},
+            {("error", "url"), ("error", "probe"), ("error", "websocket")},
+        ),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
 def test_a_fault_of_the_site(
-    doctor: Doctor, certificate: Certificate, static: Path, site: dict[str, Any], faults: set[tuple[str, str]]
+    doctor: Doctor, proxy: Proxy, site: dict[str, Any], faults: set[tuple[str, str]]
 ) -> None:
     """Deployed so; the doctor's own settings have all but the key and the hosts."""
     here = {name: value for name, value in site.items() if name not in ("SECRET_KEY", "ALLOWED_HOSTS")}
-    with Unit("uvicorn", site) as server, deployed_nginx(server.port, certificate, static) as nginx:
-        said = doctor(nginx.url("/"), **here)
+    with Unit("uvicorn", site) as server, proxy(server) as nginx:
+        said = doctor(site_url(nginx, "/"), **here)
     assert said.faults == faults, said.output
 
 
@@ -350,6 +370,43 @@ def test_hosts_that_the_doctor_knows_and_the_site_does_not_allow(doctor: Doctor,
     assert "ALLOWED_HOSTS" in said.one("websocket")["remedy"]
     said = doctor(f"http://127.0.0.1:{uvicorn.port}/")
     assert ("error", "hosts") in said.faults
+
+
+def test_a_host_of_the_proxys_own(doctor: Doctor, proxy: Proxy) -> None:
+    site = {"ALLOWED_HOSTS": ["localhost", "mysite.internal"]}
+    internal = {"Host $host": "Host mysite.internal"}
+    with (
+        Unit("uvicorn", site) as server,
+        proxy(server, **internal) as nginx,
+    ):
+        said = doctor(site_url(nginx, "/"), **site)
+    assert said.faults == {("warning", "forwarded")}
+    assert "mysite.internal" in said.one("forwarded")["says"]
+
+
+def test_what_gzip_middleware_does_to_a_browser(browser: Browser) -> None:
+    """Why it is an error: of an event stream that it has compressed, Chromium shows the first event."""
+    for chain, seen in ([*MIDDLEWARE], ["0", "1", "2", "3"]), (GZIP, ["0"]):
+        with Unit("uvicorn", {"MIDDLEWARE": chain}) as server:
+            shown = browser.run(_events_in, browser, server.url("/"))
+        assert shown == seen
+
+
+GZIP = ["django.middleware.gzip.GZipMiddleware", *MIDDLEWARE]
+READ = """() => new Promise((resolve) => {
+    const seen = [], source = new EventSource("/events/");
+    source.onmessage = (event) => seen.push(event.data);
+    source.onerror = () => { source.close(); resolve(seen); };
+})"""
+
+
+def _events_in(browser: Browser, url: str) -> Any:
+    page = browser.chromium.new_page()
+    try:
+        page.goto(url)
+        return page.evaluate(READ)
+    finally:
+        page.close()
 
 
 def test_wsgi_where_websockets_are_wanted(doctor: Doctor) -> None:
@@ -384,3 +441,61 @@ def test_nothing_there(doctor: Doctor, uvicorn: Unit) -> None:
     assert "sesame" not in said.output
     said = doctor(f"http://user:open-sesame@localhost:{free_port()}/")
     assert "sesame" not in said.output
+
+
+# -- the command and its page ----------------------------------------------------------------------
+
+
+def run(*arguments: str, **site: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), env=environment(site), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_what_a_person_reads(static: Path) -> None:
+    done = run(STATIC_ROOT=str(static))
+    assert (done.returncode, done.stderr) == (0, "")
+    heads = {line[:10].strip() for line in done.stdout.splitlines()}
+    assert heads == {"ok", "", "versions", "no errors,"}
+    assert re.search(r"python \d+\.\d+", done.stdout) and "\x1b[" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 110
+
+    done = run("--force-color", DEBUG=True, CHANNEL_LAYERS={"default": {"BACKEND": "no.such.Layer"}})
+    assert done.returncode == 1
+    assert "\x1b[" in done.stdout
+    assert "docs/deployment.md#channel-layer" in done.stdout
+    assert done.stdout.strip().endswith("1 error, 2 warnings")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--url", "ftp://example.org/"], "no URL of http, https, ws or wss"),
+        (["--url", "example.org"], "no URL of http, https, ws or wss"),
+        (["--timeout", "0"], "--timeout lies between"),
+        (["--timeout", "nan"], "--timeout lies between"),
+    ],
+)
+def test_arguments_that_are_none(arguments: list[str], says: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_finding_has_its_section() -> None:
+    page = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
+    sections = set(re.findall(r"^### (\S+)$", page, re.MULTILINE))
+    sources = "".join(path.read_text() for path in (ROOT / "djust_stream/doctor").glob("*.py"))
+    names = set(re.findall(r"""\b(?:error|warning|ok|make)\(\s*"([a-z0-9-]+)",""", sources))
+    assert names == sections
+
+
+def test_links_of_the_page_lead_somewhere() -> None:
+    page = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
+    heads = {
+        re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
+        for head in re.findall(r"^#+ (.*)$", page, re.M)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", page):
+        assert target[1:] in heads if target.startswith("#") else (ROOT / "docs" / target).exists(), target

@@ -1,7 +1,7 @@
 """The project's middleware, with a stream sent through it in this process.
 
-The law: no clock. The stream counts what it has been asked for, so a middleware that holds events back is told
-from the count at the first event that comes out: one, when nothing is held.
+The law: no clock. The stream counts what it has been asked for, so a middleware that holds events back is
+told from the count at the first event that comes out: one, when nothing is held.
 
     through([gzip])   ->  Passed(asked_for=20, …)     under WSGI, where gzip waits for a full block
 """
@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from io import BytesIO
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.urls import include, path
 
@@ -28,7 +31,11 @@ _HELD = 3  # a wrapper may read one event ahead
 
 
 class Passed(NamedTuple):
-    """What came out. asked_for: events taken from the view when the first arrived; status: 0 for an exception."""
+    """What came out.
+
+    asked_for: events taken from the view when the first arrived; status: 0 for an exception; members: gzip
+    files begun by the second event, of which a browser reads the first.
+    """
 
     asked_for: int
     status: int
@@ -40,49 +47,57 @@ class Passed(NamedTuple):
     def held(self) -> bool:
         return self.status == 200 and self.asked_for >= _HELD
 
+    @property
+    def torn(self) -> bool:
+        """Whether each event is compressed for itself: the page gets the first, and never another."""
+        return self.members > 1
+
 
 def middleware() -> Iterator[Finding]:
-    """Middleware that holds a stream back, or cannot bear one."""
+    """Middleware that holds a stream back, compresses it, or cannot bear one."""
     chain = list(settings.MIDDLEWARE)
     ours, bare = through(chain), through(chain, bare=True)
+    others = "" if ours.held or ours.encoding else " of other responses than StreamResponse"
+    worst = ours if ours.held or ours.encoding else bare
+    make = warning if others else error
     if ours.fault:
         yield error(
             "middleware",
-            f"{_culprit(chain) or 'The middleware'} raises {ours.fault} for a StreamingHttpResponse.",
+            f"{_culprit(chain, 'fault')} raises {ours.fault} for a StreamingHttpResponse.",
             "A stream has no .content: in that middleware, leave responses with .streaming alone.",
         )
-    elif ours.held or bare.held:
-        name = _culprit(chain, bare=not ours.held)
-        make = error if ours.held else warning
+    elif worst.torn:
+        yield make(
+            "gzip",
+            f"{_culprit(chain, 'torn', bool(others))} compresses each event{others} as a file of its own: "
+            "browsers show the first and no other.",
+            "Take GZipMiddleware out of MIDDLEWARE and let the proxy compress, but for text/event-stream.",
+        )
+    elif worst.held:
         yield make(
             "middleware",
-            f"{name or 'The middleware'} holds back event streams: {(ours if ours.held else bare).asked_for} events "
-            f"had to be made before one came out{'' if ours.held else ' (of responses other than StreamResponse)'}.",
+            f"{_culprit(chain, 'held', bool(others))} holds back event streams{others}: {worst.asked_for} "
+            "events had to be made before one came out.",
             "Take it out of MIDDLEWARE, or let it leave responses of type text/event-stream alone.",
         )
-    elif ours.encoding or bare.encoding:
+    elif worst.encoding:
         yield warning(
             "gzip",
-            f"{_culprit(chain, bare=not ours.encoding, by='encoding') or 'The middleware'} compresses event streams"
-            f"{', each event as a file of its own' if max(ours.members, bare.members) > 1 else ''}.",
-            "Let the proxy compress, by type and without text/event-stream, and take GZipMiddleware out; "
-            "or set Content-Encoding: identity on the stream.",
+            f"{_culprit(chain, 'encoding', bool(others))} compresses event streams{others}.",
+            "Let the middleware leave responses of type text/event-stream alone.",
         )
     elif ours.status != 200:
-        yield ok(
-            "middleware", f"Not tested: the middleware answers {ours.status} to a request without a user."
-        )
+        yield ok("middleware", f"Not tested: the middleware answers {ours.status} to a stranger's request.")
     else:
         yield ok("middleware", f"{len(chain)} middleware let each event through as it is made.")
 
 
-def _culprit(chain: Sequence[str], bare: bool = False, by: str = "held") -> str:
-    """The innermost middleware that does it; "" when none does it with those inside it alone."""
+def _culprit(chain: Sequence[str], trait: str, bare: bool = False) -> str:
+    """The innermost middleware with which, and those inside it, the stream comes out so."""
     for first in reversed(range(len(chain))):
-        passed = through(chain[first:], bare)
-        if passed.fault if by == "fault" else getattr(passed, by):
+        if getattr(through(chain[first:], bare), trait):
             return chain[first].rpartition(".")[2]
-    return ""
+    return "The view or its URL"
 
 
 def through(chain: Sequence[str], bare: bool = False) -> Passed:
@@ -129,7 +144,8 @@ class _Stream:
     def urlconf(self) -> ModuleType:
         """The project's URLs, and this view."""
         module = ModuleType("djust_stream.doctor.urls")
-        module.urlpatterns = [path(_PATH, self), path("", include(settings.ROOT_URLCONF))]  # type: ignore[attr-defined]
+        patterns = [path(_PATH, self), path("", include(settings.ROOT_URLCONF))]
+        module.urlpatterns = patterns  # type: ignore[attr-defined]
         return module
 
 
@@ -185,13 +201,28 @@ class _Reader:
 
 def _request() -> Any:
     """A request that hosts, HTTPS redirects and locale middleware let pass."""
-    from django.test import AsyncRequestFactory, RequestFactory
-
     allowed = [host.lstrip(".") for host in settings.ALLOWED_HOSTS if host.strip("*.")]
     host = allowed[0] if allowed else "localhost"
-    secure = settings.SECURE_PROXY_SSL_HEADER
-    headers = {"Accept-Encoding": "gzip", "Accept": "text/event-stream", "Host": host}
-    if secure:
-        headers[secure[0].removeprefix("HTTP_").replace("_", "-")] = secure[1]
-    factory = AsyncRequestFactory() if getattr(settings, "ASGI_APPLICATION", None) else RequestFactory()
-    return factory.get(f"/{_PATH}", secure=True, headers=headers)
+    headers = {"HTTP_HOST": host, "HTTP_ACCEPT": "text/event-stream", "HTTP_ACCEPT_ENCODING": "gzip"}
+    if settings.SECURE_PROXY_SSL_HEADER:
+        headers |= dict([settings.SECURE_PROXY_SSL_HEADER])
+    if not getattr(settings, "ASGI_APPLICATION", None):
+        return WSGIRequest(
+            {
+                "REQUEST_METHOD": "GET", "PATH_INFO": f"/{_PATH}", "SCRIPT_NAME": "", "QUERY_STRING": "",
+                "SERVER_NAME": host, "SERVER_PORT": "443", "SERVER_PROTOCOL": "HTTP/1.1",
+                "REMOTE_ADDR": "127.0.0.1", "wsgi.url_scheme": "https", "wsgi.input": BytesIO(), **headers,
+            }
+        )  # fmt: skip
+    as_scope = [
+        (name.removeprefix("HTTP_").replace("_", "-").lower().encode(), value.encode())
+        for name, value in headers.items()
+    ]
+    return ASGIRequest(
+        {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+            "path": f"/{_PATH}", "query_string": b"", "scheme": "https", "server": (host, 443),
+            "client": ("127.0.0.1", 0), "headers": as_scope,
+        },
+        BytesIO(),
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """Whether a Content-Security-Policy lets the page's script run and connect.
 
-The law: what the browser says. Every policy must allow; of one policy the most specific directive counts, and no
-directive means no limit.
+The law: what the browser says. Every policy must allow; of one policy the most specific directive counts, and
+no directive means no limit.
 
 Limits: a script is let in by its URL or its nonce; hashes are of no use to an external script here.
 """
@@ -9,7 +9,7 @@ Limits: a script is let in by its URL or its nonce; hashes are of no use to an e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 Policy = dict[str, list[str]]
@@ -139,7 +139,7 @@ def from_settings(settings: object) -> Iterator[tuple[str, str]]:
         yield "CSP_…", _written(with_nonce)
 
 
-def _written(directives: dict[str, object]) -> str:
+def _written(directives: Mapping[str, object]) -> str:
     return "; ".join(
         " ".join([name, *(_source(source) for source in _list(sources))])
         for name, sources in directives.items()

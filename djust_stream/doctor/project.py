@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urljoin
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import ERROR, CheckMessage, run_checks
+from django.core.checks import ERROR, run_checks
 from django.templatetags.static import static as static_url
 from django.utils.module_loading import import_string
 
@@ -32,7 +33,7 @@ _PACKAGES = (
 
 def needs_websocket() -> bool:
     """Whether the project streams over WebSockets; else it is served events, for which WSGI will do."""
-    return apps.is_installed("channels") or apps.is_installed("djust")
+    return bool(apps.is_installed("channels") or apps.is_installed("djust"))
 
 
 def asgi_application() -> Any:
@@ -191,7 +192,7 @@ def atomic_requests() -> Iterator[Finding]:
         yield warning(
             "atomic-requests",
             f"ATOMIC_REQUESTS is on for {', '.join(aliases)}: Django raises RuntimeError for async views.",
-            "Decorate async views with transaction.non_atomic_requests, or use transaction.atomic where it is needed.",
+            "Decorate async views with transaction.non_atomic_requests.",
         )
 
 
@@ -244,30 +245,36 @@ def _is_files(storage: Any) -> bool:
 def csp() -> Iterator[Finding]:
     """A policy in the settings that stops our script or its connections."""
     page = "https://this.site/"
-    script = static_url_of(page)
+    wanted = Wanted(page, static_url_of(page), "*", ["wss://this.site/ws/"])
     found = False
     for name, text in policies.from_settings(settings):
         for policy in policies.parse(text):
             found = True
-            yield from csp_findings(policy, page, script, "*", ["wss://this.site/ws/"], f"in {name}")
+            yield from csp_findings(policy, wanted, f"in {name}")
     if found:
         yield ok("csp", "The settings' Content-Security-Policy was looked at.")
 
 
 def static_url_of(page: str) -> str:
     """The script's absolute URL for a page; "" where it cannot be told."""
-    from urllib.parse import urljoin
-
     try:
-        return urljoin(page, static_url(SCRIPT))
+        return str(urljoin(page, static_url(SCRIPT)))
     except ValueError:  # a manifest without it: static() says so
         return ""
 
 
-def csp_findings(
-    policy: policies.Policy, page: str, script: str, nonce: str, connections: list[str], where: str
-) -> Iterator[Finding]:
-    """What a policy of ``page`` forbids of: the script with its nonce, and its connections."""
+class Wanted(NamedTuple):
+    """What a page needs: its script ("" for none) with its nonce, and connections. All URLs are absolute."""
+
+    page: str
+    script: str
+    nonce: str
+    connections: list[str]
+
+
+def csp_findings(policy: policies.Policy, wanted: Wanted, where: str) -> Iterator[Finding]:
+    """What the policy forbids of that."""
+    page, script, nonce, connections = wanted
     if script and not policies.allows(policy, policies.SCRIPT, script, page, nonce):
         yield error(
             "csp",
@@ -305,7 +312,7 @@ def djust() -> Iterator[Finding]:
         if issubclass(cls, LiveView) and cls.__mro__.index(StreamingMixin) > cls.__mro__.index(LiveView):
             yield error(
                 "djust",
-                f"{cls.__module__}.{cls.__qualname__} has LiveView before StreamingMixin: djust's methods win.",
+                f"{cls.__module__}.{cls.__qualname__} has LiveView before StreamingMixin: djust's own win.",
                 f"class {cls.__name__}(StreamingMixin, LiveView)",
             )
 
@@ -314,9 +321,7 @@ def system_checks() -> Iterator[Finding]:
     """What ``manage.py check`` says of djust_stream."""
     for message in run_checks(tags=["djust_stream"]):
         if (
-            not isinstance(message, CheckMessage)
-            or message.id == "djust_stream.E001"
-            or message.is_silenced()
+            message.id == "djust_stream.E001" or message.is_silenced()  # asgi() looks closer
         ):
             continue
         make = error if message.level >= ERROR else warning

@@ -6,8 +6,10 @@ The law: every question has a deadline, and an answer that does not come is a fi
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.apps import apps
 from django.conf import settings
@@ -15,15 +17,7 @@ from django.conf import settings
 from .finding import Finding, error, masked, ok, warning
 
 ANSWER_TIMEOUT_S = 3.0
-_REDIS_SCHEMES = (
-    "redis",
-    "rediss",
-    "unix",
-    "redis+cluster",
-    "rediss+cluster",
-    "redis+sentinel",
-    "rediss+sentinel",
-)
+_REDIS = re.compile(r"(redis|rediss|unix)(\+cluster|\+sentinel)?://(.*)", re.IGNORECASE)
 _LEAST_CAPACITY = 60
 _LEAST_REDIS = (6, 2)  # trims a stream by id
 
@@ -31,10 +25,9 @@ _LEAST_REDIS = (6, 2)  # trims a stream by id
 def store() -> Iterator[Finding]:
     """DJUST_STREAM["STORE"]: Redis that does not answer, is too old, or throws streams away."""
     url = (getattr(settings, "DJUST_STREAM", None) or {}).get("STORE", "memory")
-    if not isinstance(url, str) or url.partition("://")[0] not in _REDIS_SCHEMES:
-        yield ok(
-            "redis", "Streams are kept in this process; with several processes, set DJUST_STREAM['STORE']."
-        )
+    found = _REDIS.fullmatch(url) if isinstance(url, str) else None
+    if found is None:
+        yield ok("redis", "Streams are kept in this process; several processes need DJUST_STREAM['STORE'].")
         return
     try:
         import redis
@@ -43,11 +36,11 @@ def store() -> Iterator[Finding]:
                     "pip install djust-stream[redis]")  # fmt: skip
         return
     try:
-        info = _ask(redis, url)
-    except (redis.RedisError, OSError, ValueError) as fault:
+        info = _ask(redis, *found.groups(""))
+    except Exception as fault:  # redis-py's are of several families
         yield error(
             "redis",
-            f"No answer from {url}: {type(fault).__name__}: {fault}",
+            f"No answer from {url}: {type(fault).__name__}: {str(fault).partition(' : ')[0][:200]}",
             "Start Redis, or correct DJUST_STREAM['STORE']; readers cannot come back to a stream without it.",
         )
         return
@@ -65,33 +58,25 @@ def store() -> Iterator[Finding]:
         yield ok("redis", f"{url}: Redis {number} answers.")
 
 
-def _ask(redis: Any, url: str) -> dict[str, Any]:
-    """Redis' INFO. Raises redis.RedisError, OSError, ValueError."""
+def _ask(redis: Any, scheme: str, kind: str, rest: str) -> dict[str, Any]:
+    """Redis' INFO, of the master or of one node. Raises what redis-py raises, and ValueError."""
     options = {"socket_timeout": ANSWER_TIMEOUT_S, "socket_connect_timeout": ANSWER_TIMEOUT_S}
-    scheme, _, rest = url.partition("://")
-    kind, _, how = scheme.partition("+")
-    if how == "sentinel":
-        return _ask_sentinel(redis, rest, options)
-    client = redis.RedisCluster if how == "cluster" else redis.Redis
-    with client.from_url(f"{kind}://{rest}", **options) as connection:
-        connection.ping()
-        info: dict[str, Any] = connection.info()
-    return info
-
-
-def _ask_sentinel(redis: Any, rest: str, options: dict[str, Any]) -> dict[str, Any]:
-    """sentinel://[user:password@]host:port[,host:port…]/service[/db]"""
-    userinfo, _, place = rest.rpartition("@")
-    addresses, _, service = place.partition("/")
-    hosts = [
-        (host.rpartition(":")[0] or host, int(host.rpartition(":")[2]) if ":" in host else 26379)
-        for host in addresses.split(",")
-    ]
-    password = userinfo.partition(":")[2] or None
-    sentinel = redis.Sentinel(hosts, **options)
-    with sentinel.master_for(service.split("/")[0], password=password, **options) as connection:
-        info: dict[str, Any] = connection.info()
-    return info
+    secret, at, place = rest.rpartition("@")
+    hosts, slash, tail = place.partition("/")
+    first = f"{scheme}://{secret}{at}{hosts.split(',')[0]}{slash}{tail}"
+    if kind == "+sentinel":
+        query = dict(parse_qsl(tail.partition("?")[2]))
+        ports = [(host.partition(":")[0], int(host.partition(":")[2] or 26379)) for host in hosts.split(",")]
+        of_sentinels = {name[9:]: value for name, value in query.items() if name.startswith("sentinel_")}
+        sentinel = redis.Sentinel(ports, sentinel_kwargs={**options, **of_sentinels})
+        address, port = sentinel.discover_master(query["service"])
+        first = f"{scheme}://{secret}{at}{address}:{port}"
+    client = (redis.RedisCluster if kind == "+cluster" else redis.Redis).from_url(first, **options)
+    try:
+        info: dict[str, Any] = client.info()
+    finally:
+        client.close()
+    return next(iter(info.values())) if kind == "+cluster" and "redis_version" not in info else info
 
 
 def channel_layer() -> Iterator[Finding]:
@@ -119,14 +104,14 @@ def _layer(alias: str, layer: dict[str, Any]) -> Iterator[Finding]:
         yield warning(
             "channel-layer",
             f"CHANNEL_LAYERS[{alias!r}] is in memory: a message does not reach the other processes.",
-            "pip install channels-redis and use channels_redis.core.RedisChannelLayer; with one process, leave it.",
+            "With more than one: pip install channels-redis, and use channels_redis.core.RedisChannelLayer.",
         )
     capacity = (layer.get("CONFIG") or {}).get("capacity", 100)
     if isinstance(capacity, int) and capacity < _LEAST_CAPACITY:
         yield warning(
             "channel-layer",
-            f"CHANNEL_LAYERS[{alias!r}] holds {capacity} messages for a channel: what comes on top is thrown away.",
-            "Leave capacity at 100 or more; a page at 60 messages a second fills it while its consumer is busy.",
+            f"CHANNEL_LAYERS[{alias!r}] holds {capacity} messages for a channel: more are thrown away.",
+            "Leave capacity at 100 or more: 60 messages a second fill it while a consumer is busy.",
         )
     try:
         asyncio.run(_round_trip(channel_layers, alias))
@@ -160,10 +145,16 @@ def _hosts(layer: dict[str, Any]) -> list[str]:
     """Where a channel layer of channels_redis lives, without passwords."""
     shown = []
     for host in (layer.get("CONFIG") or {}).get("hosts", []):
-        if isinstance(host, dict):
-            host = host.get("address") or f"{host.get('host', '')}:{host.get('port', '')}"
-        shown.append(masked(f"{host[0]}:{host[1]}" if isinstance(host, list | tuple) else host))
-    return shown
+        match host:
+            case {"address": address}:
+                shown.append(address)
+            case {"host": name, **rest}:
+                shown.append(f"{name}:{rest.get('port', '')}")
+            case [name, port]:
+                shown.append(f"{name}:{port}")
+            case str():
+                shown.append(host)
+    return [masked(where) for where in shown]
 
 
 CHECKS = (store, channel_layer)

@@ -1,10 +1,11 @@
 """The deployed site, looked at from outside: what a browser would meet at a URL.
 
-The law: a fault is told only when it is seen, not when it is likely. Buffering is what the events' own times show,
-twice; an idle timeout is a connection that was cut. Everything ends within the timeout, and runs side by side.
+The law: a fault is told only when it is seen, not when it is likely. Buffering is what the events' own times
+show, twice; an idle timeout is a connection that was cut. Everything ends within the timeout, and runs side
+by side.
 
-    page at URL ─> its policy, its script, its WebSocket        events at URL ─> their times
-    probe view  ─> buffering, compression, idle timeout         routed WebSockets ─> upgrade, Origin, idle timeout
+    page at URL ─> policy, script, WebSockets               event stream at URL ─> arrival times
+    probe view  ─> buffering, compression, idle timeout     WebSockets ─> upgrade, Origin, idle timeout
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -23,7 +25,7 @@ from django.urls import NoReverseMatch, reverse
 
 from .finding import Finding, error, ok, warning
 from .page import Page
-from .project import SCRIPT, csp_findings, needs_websocket, websockets
+from .project import SCRIPT, Wanted, csp_findings, needs_websocket, websockets
 from .view import HEADER, probe, token
 from .wire import CutError, Event, Response, SlowError, WebSocket, origin_of, speaks_http2
 
@@ -37,6 +39,7 @@ _PROXIES = {
     "CF-Ray": "Cloudflare", "X-Amz-Cf-Id": "CloudFront", "X-Served-By": "Fastly", "X-Varnish": "Varnish",
     "X-Azure-Ref": "Azure Front Door", "Via": "a proxy (Via)",
 }  # fmt: skip
+_PATTERN = set("<(\\[?*+")
 _NETWORK = (OSError, http.client.HTTPException)
 
 
@@ -48,6 +51,7 @@ class Looked(NamedTuple):
     status: int
     cut_at_s: float | None = None
     ended: bool = False
+    members: int = 0
 
     def data(self, number: int) -> dict[str, Any]:
         """The probe's own data of one event; empty for another's."""
@@ -67,10 +71,14 @@ class Looked(NamedTuple):
             if isinstance(at_s, int | float)
         ]
 
-    def is_held(self, span_s: float) -> bool:
+    @property
+    def held(self) -> bool:
         """Whether the first event waited for the last, more than halfway."""
         late = self.lateness_s()
-        return len(late) < EVENTS or max(late) - min(late) > span_s / 2
+        if len(late) < EVENTS:
+            return True
+        span_s = self.data(EVENTS - 1)["t"] - self.data(0)["t"]
+        return bool(max(late) - min(late) > span_s / 2)
 
 
 def check_url(url: str, timeout_s: float, heartbeat_s: float) -> list[Finding]:
@@ -106,17 +114,15 @@ def _site_findings(url: str, timeout_s: float, heartbeat_s: float) -> Iterator[F
             f"{host} is not in ALLOWED_HOSTS: its pages get 400, and their WebSockets are refused.",
             f"ALLOWED_HOSTS += ['{host}']",
         )
-    sockets = [
+    routed = [
         urljoin(_as_ws(url), f"/{path}") for path, *_ in websockets() if not set("<(\\[?*+") & set(path)
     ]
-    if page is not None:
-        sockets += [_as_ws(socket) for socket in page.sockets]
+    written = [_as_ws(socket) for socket in (page.sockets if page else ())]
+    sockets = list(dict.fromkeys(routed + written))
     with ThreadPoolExecutor(4) as pool:
         jobs = [
             pool.submit(lambda: list(_probe_findings(url, timeout_s, heartbeat_s))),
-            pool.submit(
-                lambda: list(_websocket_findings(list(dict.fromkeys(sockets)), origin_of(url), timeout_s))
-            ),
+            pool.submit(lambda: list(_websocket_findings(sockets, origin_of(url), timeout_s))),
             pool.submit(lambda: list(_page_findings(page, timeout_s) if page else ())),
             pool.submit(lambda: list(_http2_findings(url))),
         ]
@@ -135,7 +141,7 @@ def _page_findings(page: Page, timeout_s: float) -> Iterator[Finding]:
     for policy in page.policies:
         for script, nonce in ours or [("", "")]:
             connections = [_as_ws(url) for url in page.sockets] if ours else []
-            yield from csp_findings(policy, page.url, script, nonce, connections, f"of {page.url}")
+            yield from csp_findings(policy, Wanted(page.url, script, nonce, connections), f"of {page.url}")
     if page.policies and ours:
         yield ok("csp", f"{page.url} has a Content-Security-Policy, which was looked at.")
     for script, _ in ours:
@@ -168,7 +174,7 @@ def _script_finding(url: str, timeout_s: float) -> Finding:
 
 
 def _own_stream(url: str, response: Response) -> Iterator[Finding]:
-    """A stream of the user's own: only arrival times are known, so a burst after silence is all one can see."""
+    """A stream of the user's own: only arrival times are known, so a burst after silence is all one sees."""
     arrivals: list[float] = []
     first_piece_s = 0.0
     try:
@@ -179,14 +185,14 @@ def _own_stream(url: str, response: Response) -> Iterator[Finding]:
                 break
     except (SlowError, CutError):
         pass
-    gaps = [after - before for before, after in zip(arrivals, arrivals[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(arrivals)]
     if response.header("Content-Encoding") not in ("", "identity"):
-        yield _compressed(response.header("Content-Encoding"), "Something")
+        yield _compressed(response.header("Content-Encoding"), response.inflate.members)
     if response.header("Content-Length") or (len(arrivals) > 2 and arrivals[0] > 1 and max(gaps) < 0.05):
         yield warning(
             "buffering",
             f"{url}: {len(arrivals)} events came at once, {first_piece_s:.1f} s after the request.",
-            "See what the probe view says; if the application does not make them at once, something collects them.",
+            "Unless the application makes them at once, something collects them: the probe view tells what.",
         )
     elif arrivals:
         yield ok("buffering", f"{url}: {len(arrivals)} events, the longest gap {max(gaps, default=0):.2f} s.")
@@ -217,52 +223,58 @@ def _probe_findings(url: str, timeout_s: float, heartbeat_s: float) -> Iterator[
 
 
 def _look(at: str, query: dict[str, Any], timeout_s: float) -> Looked:
-    """Read the probe. Raises OSError, HTTPException, SlowError before there is a response."""
+    """Read the probe; status 0 where nothing has come in time. Raises OSError, HTTPException."""
     headers = {HEADER: token(), **_headers("text/event-stream")}
-    with Response(f"{at}?{urlencode(query)}", headers, timeout_s) as response:
-        events: list[Event] = []
-        cut_at_s, ended = None, False
-        if response.status == 200:
+    events: list[Event] = []
+    cut_at_s, ended = None, False
+    try:
+        with Response(f"{at}?{urlencode(query)}", headers, timeout_s) as response:
             try:
-                events += response.events()
-                ended = True
+                if response.status == 200:
+                    for found in response.events():
+                        events.append(found)
+                    ended = True
             except CutError as cut:
                 cut_at_s = cut.at_s
             except SlowError:
                 pass
-        if (ended and len(events) < query["events"]) or response.status == 504:  # HTTP/1.0 knows no cut
-            cut_at_s = response.elapsed_s()
-        return Looked(events, response.header, response.status, cut_at_s, ended)
+            if (ended and len(events) < query["events"]) or response.status == 504:  # HTTP/1.0 knows no cut
+                cut_at_s = response.elapsed_s()
+            return Looked(events, response.header, response.status, cut_at_s, ended, response.inflate.members)
+    except SlowError:
+        return Looked([], lambda name: "", 0)
 
 
 def _look_again(at: str, bare: str, timeout_s: float) -> Looked:
     """Read the probe's events; when they seem held, once more with longer gaps: a busy machine passes."""
     for gap_s in (GAP_S, 2 * GAP_S):
         looked = _look(at, {"events": EVENTS, "gap": gap_s, "bare": bare}, timeout_s)
-        if looked.status != 200 or not looked.is_held(gap_s * (EVENTS - 1)):
+        if looked.status != 200 or not looked.held:
             break
     return looked
 
 
 def _flow_findings(at: str, ours: Looked, bare: Looked) -> Iterator[Finding]:
+    if not ours.status:
+        yield error("probe", f"{at}: nothing came in time.", "Is the server busy? Or a longer --timeout.")
+        return
     if ours.status != 200 or not ours.header(HEADER):
         yield error(
             "probe",
             f"{at} answers {ours.status}, not with the probe's stream.",
-            "Run the doctor with the site's own settings (SECRET_KEY), and let its proxy pass the path and the "
-            f"header {HEADER}.",
+            "Run the doctor with the site's own settings (SECRET_KEY), and let its proxy pass the path "
+            f"and the header {HEADER}.",
         )
         return
     proxy = _between(ours)
-    held = {True: ours.is_held(GAP_S * (EVENTS - 1)), False: bare.is_held(GAP_S * (EVENTS - 1))}
-    if held[True]:
+    if ours.held:
         yield error(
             "buffering",
             f"Event streams arrive all at once: {proxy} collects them.",
-            "nginx: proxy_buffering off where streams are served. Elsewhere: switch response buffering off for "
-            "text/event-stream.",
+            "nginx: proxy_buffering off where streams are served. Elsewhere: switch response buffering off "
+            "for text/event-stream.",
         )
-    elif held[False]:
+    elif bare.held:
         yield warning(
             "buffering",
             f"{proxy} collects responses that do not say X-Accel-Buffering: no. StreamResponse says it.",
@@ -271,9 +283,10 @@ def _flow_findings(at: str, ours: Looked, bare: Looked) -> Iterator[Finding]:
         )
     else:
         yield ok("buffering", f"Events arrive one by one, through {proxy}.")
-    encoding = ours.header("Content-Encoding") or bare.header("Content-Encoding")
-    if encoding not in ("", "identity"):
-        yield _compressed(encoding, proxy)
+    for looked in (ours, bare):
+        if (encoding := looked.header("Content-Encoding")) not in ("", "identity"):
+            yield _compressed(encoding, looked.members)
+            break
     yield from _facts_findings(at, ours.data(0))
 
 
@@ -316,7 +329,7 @@ def _facts_findings(at: str, facts: dict[str, Any]) -> Iterator[Finding]:
         yield warning(
             "forwarded",
             "The application takes https requests for http: POSTs fail the CSRF check of their Origin.",
-            "SECURE_PROXY_SSL_HEADER = ('HTTP_X_FORWARDED_PROTO', 'https'), and let the proxy set that header.",
+            "SECURE_PROXY_SSL_HEADER = ('HTTP_X_FORWARDED_PROTO', 'https'); let the proxy set that header.",
         )
     if (host := str(facts.get("host", ""))) and host.partition(":")[0] != parts.hostname:
         yield warning(
@@ -330,7 +343,7 @@ def _idle_findings(idle: Looked, timeout_s: float, heartbeat_s: float) -> Iterat
     if idle.cut_at_s is not None:
         yield error(
             "idle-timeout",
-            f"A stream without a token is cut after {idle.cut_at_s:.0f} s; heartbeats come every {heartbeat_s:g} s.",
+            f"An idle stream is cut after {idle.cut_at_s:.0f} s; heartbeats come every {heartbeat_s:g} s.",
             "Raise the timeout (nginx: proxy_read_timeout; gunicorn: --timeout), or set "
             "DJUST_STREAM['HEARTBEAT_S'] below it.",
         )
@@ -340,12 +353,12 @@ def _idle_findings(idle: Looked, timeout_s: float, heartbeat_s: float) -> Iterat
         yield ok("idle-timeout", f"A stream was idle for {timeout_s:g} s; a longer --timeout tests longer.")
 
 
-def _compressed(encoding: str, by: str) -> Finding:
-    return warning(
-        "gzip",
-        f"Event streams are compressed ({encoding}) by {by} or the middleware.",
-        "Leave text/event-stream out of gzip_types (and of GZipMiddleware): a compressor waits for more.",
-    )
+def _compressed(encoding: str, members: int) -> Finding:
+    remedy = "Leave text/event-stream out of gzip_types, and GZipMiddleware out of MIDDLEWARE."
+    if members > 1:
+        says = f"Each event is compressed ({encoding}) as a file of its own: browsers show only the first."
+        return error("gzip", says, remedy)
+    return warning("gzip", f"Event streams are compressed ({encoding}): a compressor waits for more.", remedy)
 
 
 # -- WebSockets ------------------------------------------------------------------------------------
@@ -394,7 +407,7 @@ def _not_opened(url: str, origin: str, socket: WebSocket) -> Finding:
         return error(
             "websocket",
             f"{url} is refused ({status}) for a page of {origin}.",
-            f"Add {urlsplit(origin).hostname} to ALLOWED_HOSTS; or the consumer wants a user, and all is well.",
+            f"Name {urlsplit(origin).hostname} in ALLOWED_HOSTS; or it wants a user: then all is well.",
         )
     if 300 <= status < 400:
         return error(
@@ -411,8 +424,8 @@ def _not_opened(url: str, origin: str, socket: WebSocket) -> Finding:
     return error(
         "websocket",
         f"{url} is not upgraded: the answer is {status}, as to a plain GET.",
-        "nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and Connection $connection_upgrade. "
-        "Without a proxy: the server is WSGI, or the path is not routed.",
+        "nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and Connection "
+        "$connection_upgrade. Without a proxy: the server is WSGI, or the path is not routed.",
     )
 
 
@@ -430,7 +443,7 @@ def _http2_findings(url: str) -> Iterator[Finding]:
         return  # the page has been had: _site_findings says what fails
     yield warning(
         "http2",
-        "HTTP/1.1 only: a browser opens six connections to a site, and each tab with an event stream keeps one.",
+        "HTTP/1.1 only: a browser opens six connections to a site, and each event stream keeps one.",
         "nginx: listen 443 ssl http2.",
     )
 
@@ -438,6 +451,12 @@ def _http2_findings(url: str) -> Iterator[Finding]:
 def _refused(url: str, response: Response) -> Finding:
     if 300 <= response.status < 400:
         return error("url", f"{url} leads to {response.header('Location')}.", "Give that URL.")
+    if response.status == 400:
+        return error(
+            "url",
+            f"{url} answers 400, as Django does to a host that is not in ALLOWED_HOSTS.",
+            "Name the host there; or let the proxy pass it (nginx: proxy_set_header Host $host).",
+        )
     return error("url", f"{url} answers {response.status}.", "Give a URL that answers 200 to a visitor.")
 
 

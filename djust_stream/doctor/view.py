@@ -3,8 +3,8 @@
     from djust_stream.doctor import probe
     urlpatterns = [path("stream-probe/", probe), …]
 
-The law: who does not hold the project's SECRET_KEY gets a 404. The doctor signs each request anew, in a header, so
-the view can stay in a public site; what one request may ask for is bounded.
+The law: who does not hold the project's SECRET_KEY gets a 404. The doctor signs each request anew, in a
+header, so the view can stay in a public site; what one request may ask for is bounded.
 
 Each event carries the second of its sending, so that what a slow server adds is not taken for a buffer.
 """
@@ -35,7 +35,7 @@ _SERVERS = ("uvicorn", "daphne", "hypercorn", "granian", "gunicorn")
 
 def token() -> str:
     """What the doctor sends in HEADER."""
-    return _SIGNER.sign("probe")
+    return str(_SIGNER.sign("probe"))
 
 
 def probe(request: HttpRequest) -> StreamingHttpResponse:

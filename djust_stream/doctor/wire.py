@@ -1,7 +1,7 @@
 """What a browser would get: streams with the second of each arrival, and WebSockets, over http.client.
 
-The law: nothing outlasts its deadline, and an end is told apart from a cut: a body that stops before its length,
-a reset, a WebSocket that ends without a close frame.
+The law: nothing outlasts its deadline, and an end is told apart from a cut: a body that stops before its
+length, a reset, a WebSocket that ends without a close frame.
 
 No HTTP library, so that the doctor needs nothing installed, and none that reads ahead.
 """
@@ -17,7 +17,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 CONNECT_TIMEOUT_S = 10.0
@@ -84,6 +84,7 @@ class Response:
             self.close()
             raise
         self.status = self._response.status
+        self.inflate = Inflate(self.header("Content-Encoding"))
 
     def header(self, name: str) -> str:
         """The value; "" where there is none, ", " between several."""
@@ -96,6 +97,7 @@ class Response:
         self.close()
 
     def close(self) -> None:
+        """Let go of the connection."""
         self._connection.close()
 
     def elapsed_s(self) -> float:
@@ -127,14 +129,13 @@ class Response:
             whole += piece
             if len(whole) > MAX_BODY_BYTES:
                 break
-        return Inflate(self.header("Content-Encoding")).feed(bytes(whole)).decode("utf-8", "replace")
+        return self.inflate.feed(bytes(whole)).decode("utf-8", "replace")
 
     def events(self) -> Iterator[Event]:
         """The events of an event stream, each when its last byte has come; comments are left out."""
-        inflate = Inflate(self.header("Content-Encoding"))
         waiting = ""
         for piece in self.pieces():
-            waiting += inflate.feed(piece).decode("utf-8", "replace").replace("\r\n", "\n")
+            waiting += self.inflate.feed(piece).decode("utf-8", "replace").replace("\r\n", "\n")
             *whole, waiting = waiting.split("\n\n")
             for text in whole:
                 if any(line and not line.startswith(":") for line in text.split("\n")):
@@ -148,10 +149,11 @@ class Inflate:
 
     def __init__(self, encoding: str) -> None:
         self.members = 0
-        self._zlib = None
+        self._zlib: Any = None
         self._compressed = encoding.strip().lower() in ("gzip", "x-gzip", "deflate")
 
     def feed(self, data: bytes) -> bytes:
+        """What these bytes bring. Raises CutError for what is not gzip."""
         if not self._compressed:
             return data
         plain = bytearray()
@@ -204,6 +206,9 @@ class WebSocket(Response):
         )
         accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest()).decode()
         self.opened = self.status == 101 and self.header("Sec-WebSocket-Accept") == accept
+
+    def __enter__(self) -> WebSocket:
+        return self
 
     def hold(self, seconds: float) -> str:
         """Listen: ``"ping"`` when the server has sent one, ``"closed"`` when it has said goodbye, ``"held"``.

@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -19,12 +20,12 @@ _INDENT = 10
 
 class Command(BaseCommand):
     help = "Tells what breaks streaming in this deployment, and the remedy. Status 1 when there are errors."
-    requires_system_checks: list[str] = []  # type: ignore[assignment]  # their faults are findings
+    requires_system_checks = ()  # their faults are findings
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--url", action="append", default=[], metavar="URL",
-            help="a page, an event stream or a WebSocket (ws://, wss://) of the deployed site; may be repeated",
+            help="a page, an event stream or a WebSocket (ws://…) of the deployed site; may be repeated",
         )  # fmt: skip
         parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
         parser.add_argument(
@@ -46,36 +47,28 @@ class Command(BaseCommand):
         warnings = sum(finding.level == "warning" for finding in found)
         if options["json"]:
             findings = [{**finding._asdict(), "see": finding.see} for finding in found]
-            self.stdout.write(
-                json.dumps(
-                    {"errors": errors, "warnings": warnings, "findings": findings, "versions": versions()}
-                )
-            )
+            report = {"errors": errors, "warnings": warnings, "findings": findings, "versions": versions()}
+            self.stdout.write(json.dumps(report))
         else:
-            self._show_facts()
+            self._line(
+                self.style.NOTICE, "versions", ", ".join(" ".join(item) for item in versions().items())
+            )
             self.stdout.write(f"\n{_count(errors, 'error')}, {_count(warnings, 'warning')}")
         if errors:
             sys.exit(1)
 
     def _show(self, finding: Finding) -> None:
-        style = {"error": self.style.ERROR, "warning": self.style.WARNING, "ok": self.style.SUCCESS}[
-            finding.level
-        ]
-        self.stdout.write(style(f"{finding.level:<{_INDENT}}") + _wrapped(finding.says))
+        styles = {"error": self.style.ERROR, "warning": self.style.WARNING, "ok": self.style.SUCCESS}
+        self._line(styles[finding.level], finding.level, finding.says)
         if finding.remedy:
-            self.stdout.write(" " * _INDENT + _wrapped(finding.remedy))
-            self.stdout.write(" " * _INDENT + finding.see)
+            self._line(str, "", finding.remedy)
+            self._line(str, "", finding.see)
 
-    def _show_facts(self) -> None:
-        facts = ", ".join(f"{name} {number}" for name, number in versions().items())
-        self.stdout.write(f"{'versions':<{_INDENT}}" + _wrapped(facts))
-
-
-def _wrapped(text: str) -> str:
-    """Lines after the first begin under the first."""
-    width = min(_WIDEST, shutil.get_terminal_size((_WIDEST, 0)).columns) - _INDENT
-    lines = textwrap.wrap(text, max(40, width), break_long_words=False, break_on_hyphens=False)
-    return ("\n" + " " * _INDENT).join(lines)
+    def _line(self, style: Callable[[str], str], head: str, text: str) -> None:
+        """The head in its column; lines of the text after the first begin under the first."""
+        width = min(_WIDEST, shutil.get_terminal_size((_WIDEST, 0)).columns) - _INDENT
+        lines = textwrap.wrap(text, max(40, width), break_long_words=False, break_on_hyphens=False)
+        self.stdout.write(style(f"{head:<{_INDENT}}") + f"\n{' ' * _INDENT}".join(lines))
 
 
 def _count(number: int, word: str) -> str:
