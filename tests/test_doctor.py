@@ -7,6 +7,7 @@ warning.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployment import Certificate, Unit, deployed_nginx, environment
+from deployment import ROOT, Certificate, Unit, deployed_nginx, environment
 from nginx import Nginx, free_port
 from page import Browser
 
@@ -174,8 +175,10 @@ def test_a_script_that_is_of_another_version(doctor: Doctor, static: Path, tmp_p
         ("asgi", "mysite.middleware.Collects", ("error", "middleware")),
         ("wsgi", "mysite.middleware.Collects", ("error", "middleware")),
         ("asgi", "mysite.middleware.Measures", ("error", "middleware")),
-        ("asgi", "django.middleware.gzip.GZipMiddleware", ("error", "gzip")),
-        ("wsgi", "django.middleware.gzip.GZipMiddleware", ("error", "middleware")),
+        ("asgi", "django.middleware.gzip.GZipMiddleware", ("warning", "gzip")),
+        ("wsgi", "django.middleware.gzip.GZipMiddleware", ("warning", "middleware")),
+        ("asgi", "mysite.middleware.CompressesAll", ("error", "gzip")),
+        ("wsgi", "mysite.middleware.CompressesAll", ("error", "middleware")),
     ],
 )
 @pytest.mark.parametrize("place", [0, 3])

@@ -17,7 +17,7 @@ SCRIPT = ("script-src-elem", "script-src", "default-src")
 CONNECT = ("connect-src", "default-src")
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 #: What a scheme in a policy stands for besides itself.
-_SAFER = {"http": {"https"}, "ws": {"wss", "http", "https"}, "wss": {"https"}}
+_SAFER = {"http": {"https"}, "ws": {"wss"}}
 
 
 def parse(header: str) -> list[Policy]:
@@ -72,10 +72,11 @@ def _matches(source: str, url: SplitResult, page: SplitResult) -> bool:
     if source.startswith("'") or not (found := _HOST.fullmatch(source)):
         return False
     scheme, host, port, path = found.groups()
+    scheme = (scheme or page.scheme).lower()
     return (
-        _scheme_matches((scheme or page.scheme).lower(), url.scheme)
+        _scheme_matches(scheme, url.scheme)
         and _host_matches(host.lower(), (url.hostname or "").lower())
-        and _port_matches(port, url)
+        and _port_matches(port, url, safer=scheme != url.scheme)
         and _path_matches(path or "", url.path or "/")
     )
 
@@ -102,10 +103,13 @@ def _host_matches(pattern: str, host: str) -> bool:
     return pattern in ("*", host, f"[{host}]")
 
 
-def _port_matches(port: str | None, url: SplitResult) -> bool:
+def _port_matches(port: str | None, url: SplitResult, safer: bool) -> bool:
+    """Of a safer scheme only the port that goes with it."""
     if port is None:
         return _port(url) == _PORTS[url.scheme]
-    return port == "*" or int(port) == _port(url) or (port == "80" and _port(url) == 443)
+    if safer:
+        return port == "*" or (port == "80" and _port(url) == 443)
+    return port == "*" or int(port) == _port(url)
 
 
 def _path_matches(pattern: str, path: str) -> bool:

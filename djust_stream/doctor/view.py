@@ -23,19 +23,22 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 
 HEADER = "X-Djust-Stream-Probe"
-#: What a response for streams says of itself: no cache, and to nginx, no buffer.
-STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+#: What StreamResponse says: no cache; to nginx, no buffer; to GZipMiddleware, that it has been here.
+STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
 MAX_EVENTS = 50
 MAX_GAP_S = 120.0
 
-_SIGNER = signing.TimestampSigner(salt="djust_stream.doctor")
 _TOKEN_AGE_S = 300
 _SERVERS = ("uvicorn", "daphne", "hypercorn", "granian", "gunicorn")
 
 
 def token() -> str:
     """What the doctor sends in HEADER."""
-    return str(_SIGNER.sign("probe"))
+    return str(_signer().sign("probe"))
+
+
+def _signer() -> Any:
+    return signing.TimestampSigner(salt="djust_stream.doctor")
 
 
 def probe(request: HttpRequest) -> StreamingHttpResponse:
@@ -44,7 +47,7 @@ def probe(request: HttpRequest) -> StreamingHttpResponse:
     Raises Http404 without the doctor's signature, and for numbers out of bounds.
     """
     try:
-        _SIGNER.unsign(request.headers.get(HEADER, ""), max_age=_TOKEN_AGE_S)
+        _signer().unsign(request.headers.get(HEADER, ""), max_age=_TOKEN_AGE_S)
         count, gap_s = int(request.GET.get("events", 5)), float(request.GET.get("gap", 0.2))
     except (signing.BadSignature, ValueError):
         raise Http404 from None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -48,3 +49,11 @@ class AsksForUser(Policy):
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return HttpResponse(status=302, headers={"Location": "/login/"})
+
+
+class CompressesAll(GZipMiddleware):
+    """Compresses also what says that it is not to be."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        del response.headers["Content-Encoding"]
+        return super().process_response(request, response)
