@@ -78,8 +78,7 @@ ASK = """async (sockets) => {
 @pytest.mark.parametrize("page", PAGES)
 def test_the_browser_agrees(browser: Browser, page: str) -> None:
     differ = []
-    for policy in POLICIES:
-        said = browser.run(ask, browser, page, policy)
+    for policy, said in browser.run(ask, browser, page):
         policies = csp.parse(policy)
 
         def may(names: tuple[str, ...], url: str, nonce: str = "", policies: Any = policies) -> bool:
@@ -92,26 +91,34 @@ def test_the_browser_agrees(browser: Browser, page: str) -> None:
     assert not differ, "\n".join(map(str, differ))
 
 
-def ask(browser: Browser, url: str, policy: str) -> Any:
-    """What the page may do, in Chromium: scripts, without and with a nonce, and WebSockets. In its thread."""
+def ask(browser: Browser, url: str) -> list[tuple[str, Any]]:
+    """Each policy, and what the page may do with it in Chromium; in the browser's thread.
+
+    Scripts, each without and with a nonce, and WebSockets.
+    """
     tags = "".join(
         f"<script src={one}></script><script nonce=abc src={one}?n></script>" for one in SCRIPTS[url]
     )
     context = browser.chromium.new_context(ignore_https_errors=True)
+    said = []
     try:
         page = context.new_page()
+        sent = [""]
 
         def answer(route: Any) -> None:
             if route.request.url == url:
-                headers = {"Content-Security-Policy": policy, "Content-Type": "text/html"}
+                headers = {"Content-Security-Policy": sent[0], "Content-Type": "text/html"}
                 route.fulfill(body=f"<!DOCTYPE html><title>t</title>{tags}", headers=headers)
             else:
                 body = "(window.ran ||= []).push(document.currentScript.src)"
                 route.fulfill(body=body, content_type="text/javascript")
 
         page.route("**/*", answer)
-        page.goto(url)
-        ran, sockets = page.evaluate(ASK, SOCKETS[url])
-        return [[[one in ran, f"{one}?n" in ran] for one in SCRIPTS[url]], sockets]
+        for policy in POLICIES:
+            sent[0] = policy
+            page.goto(url)
+            ran, sockets = page.evaluate(ASK, SOCKETS[url])
+            said.append((policy, [[[one in ran, f"{one}?n" in ran] for one in SCRIPTS[url]], sockets]))
     finally:
         context.close()
+    return said

@@ -44,17 +44,17 @@ def ok(name: str, says: str) -> Finding:
     return Finding("ok", name, masked(says))
 
 
-_USERINFO = re.compile(r"(?<=://)\S*@")
-_QUERY = re.compile(r"(://[^\s?#]*)[?#][^\s'\",;)]*")
+#: What stands before the host, then host and path, then the query.
+_URL = re.compile(r"""(?<=://)([^\s/?#]*@)?([^\s?#'",;)]*)([?#][^\s'",;)]*)?""")
 _SHORTEST = 4  # a shorter password is found in any text; it is not looked for
 
 
 def masked(text: object) -> str:
     """The text with every secret of the settings, and of URLs, blanked."""
-    shown = _QUERY.sub(r"\1", _USERINFO.sub("***@", str(text)))
+    shown = str(text)
     for secret in sorted(set(_secrets()), key=len, reverse=True):
         shown = shown.replace(secret, "***")
-    return shown
+    return _URL.sub(lambda url: f"{'***@' if url[1] else ''}{url[2]}", shown)
 
 
 def _secrets() -> Iterator[str]:
@@ -77,5 +77,5 @@ def _passwords(value: Any) -> Iterator[str]:
             yield from _passwords(inner)
     elif isinstance(value, bytes):
         yield from _passwords(value.decode("utf-8", "replace"))
-    elif isinstance(value, str) and (found := _USERINFO.search(value)):
-        yield found[0][:-1].partition(":")[2]
+    elif isinstance(value, str) and (found := re.search(r"://[^:]*:(.*)@", value)):
+        yield found[1]
