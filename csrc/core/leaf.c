@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT */
 #include "leaf.h"
 #include "complete.h"
+#include "link.h"
 #include "notes.h"
 #include "plain.h"
 #include <cmark_ctype.h>
@@ -71,7 +72,7 @@ static void settle_plain(djs_leaf *leaf, const djs_page *page, const djs_notes *
 
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
     if (leaf->known == leaf->text.len) return;
-    if (djs_leaf_catch_up(leaf, page, edits)) {
+    if (djs_link_show(leaf, r, page, edits) || djs_leaf_catch_up(leaf, page, edits)) {
         leaf->known = leaf->text.len;
         return;
     }
@@ -80,6 +81,7 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edi
     leaf->known = leaf->text.len;
     leaf->quiet = false;
     leaf->wake = 0;
+    leaf->mailbox = 0;
     if (n > PATIENCE && n >= leaf->parsed && n - leaf->parsed < leaf->parsed / GROWTH) return;
     leaf->parsed = n;
     djs_inlines in = {.text = leaf->text.ptr, .n = n, .from = leaf->context, .unfinished = true};
