@@ -1,7 +1,7 @@
 """Findings hold no secret.
 
-The law: whatever is written into a finding, no password of the settings, no key, and neither user nor query of
-a URL come out.
+The law: whatever is written into a finding, no password of the settings and no key comes out, and of a URL
+neither user nor query.
 """
 
 from __future__ import annotations
