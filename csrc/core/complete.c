@@ -87,12 +87,14 @@ static bool tag_told(const uint8_t *text, size_t n, int kind) {
     return i < n;
 }
 
-bool djs_line_ends_html(const cmark_parser *parser, const cmark_node *before) {
-    return before->type == CMARK_NODE_HTML_BLOCK && !(before->flags & CMARK_NODE__OPEN) &&
-           parser->current == before->parent && before->as.literal.len;
+cmark_node *djs_line_ends_html(const cmark_parser *parser, cmark_node *before) {
+    cmark_node *html = parser->current->last_child;
+    if (before->type == CMARK_NODE_HTML_BLOCK && parser->current == before->parent) html = before;
+    if (!html || html->type != CMARK_NODE_HTML_BLOCK || html->flags & CMARK_NODE__OPEN) return NULL;
+    return html->as.literal.len && (html == before || html->start_line == parser->line_number) ? html : NULL;
 }
 
-bool djs_line_told(const cmark_parser *parser, const cmark_node *before, const uint8_t *line, size_t n) {
+bool djs_line_told(const cmark_parser *parser, cmark_node *before, const uint8_t *line, size_t n) {
     const cmark_node *node = parser->current;
     bool fresh = node != before;
     size_t offset = (size_t)parser->offset, start = (size_t)parser->first_nonspace;
@@ -104,7 +106,8 @@ bool djs_line_told(const cmark_parser *parser, const cmark_node *before, const u
     case CMARK_NODE_HEADING: /* "##" may go on; an underline is told by its end */
         return !node->as.heading.setext && node->content.size > 1;
     case CMARK_NODE_CODE_BLOCK:
-        if (!node->as.code.fenced) return start < n;
+        if (!node->as.code.fenced) /* "-     -" may become a thematic break */
+            return start < n && !(fresh && only(line + start, n - start, "-*_ \t"));
         if (fresh) return false; /* an info string, or a "`" that makes it text */
         if (parser->indent > 3) return true;
         if (djs_cmark_is_math(node)) return start < n;
