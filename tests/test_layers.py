@@ -45,6 +45,8 @@ ALLOWED: dict[str, set[str]] = {
     "consumer": {"_core", "mixin", "sinks", "stream"},
     "checks": {"", "conf"},
     "apps": {"checks"},
+    "doctor": {"", "_core", "mixin"},
+    "management": {"doctor"},
     "templatetags": {"conf", "markdown"},
     "demo": {""},
     "testing": {"_core", "mixin"},
