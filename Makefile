@@ -28,7 +28,7 @@ demo: $(DONE).demo $(DONE).core
 
 test c asan tsan fuzz bench lint corpus: export DJS_WERROR = 1
 
-test: $(DONE).chromium $(DONE).test $(DONE).core c
+test: $(DONE).chromium $(DONE).redis $(DONE).test $(DONE).core c
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
 	$(BIN)/python -m pytest -q $(if $(K),-k "$(K)")
 
@@ -99,6 +99,6 @@ $(DONE).core: $(C_FILES) | $(if $(filter demo,$(MAKECMDGOALS)),$(DONE).demo,$(DO
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE).chromium $(DONE).valgrind: $(DONE).%: | venv
+$(DONE).chromium $(DONE).redis $(DONE).valgrind: $(DONE).%: | venv
 	@tools/debian.sh $*
 	@touch $@

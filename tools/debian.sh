@@ -23,6 +23,7 @@ for need in "$@"; do
                       packages="$packages python3-dev"
                   "$python" -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv" ;;
         valgrind) have valgrind || packages="$packages valgrind" ;;
+        redis)    have redis-server || packages="$packages redis-server" ;;
         chromium) have chromium || have chromium-browser || packages="$packages chromium" ;;
         *)        echo "debian.sh: unknown need: $need" >&2; exit 2 ;;
     esac
