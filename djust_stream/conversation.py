@@ -13,9 +13,9 @@
             source = client.chat.completions.create(model=MODEL, messages=messages, stream=True)
             await self.stream_from("reply", source, prompt=messages, on_end=self.chat.answer)
 
-A turn is a dict: ``id`` (a number that grows), ``role`` ("user" or "assistant"), ``text``, and for an answer
-its ``state``: "done", "stopped" or "failed". A conversation is a list of turns: JSON as it stands, and
-``Conversation(saved)`` takes it back.
+A turn is a dict: ``id`` (the number of the question, and of its answer), ``role`` ("user" or "assistant"),
+``text``, and for an answer its ``state``: "done", "stopped" or "failed". A conversation is a list of turns:
+JSON, which ``Conversation(saved)`` takes back.
 
 The laws: turns begin with a question and alternate. An answer belongs to the question before it, and one that
 comes again (Retry) takes its place; what a stopped or failed answer has brought stays, marked. What is sent
@@ -67,7 +67,7 @@ class Conversation(list[Turn]):
             raise ValueError("Type a question first.")
         if len(text) > self.max_chars:
             raise ValueError(f"That is too long: {len(text):,} characters; at most {self.max_chars:,} fit.")
-        turn = {"id": self._next_id(), "role": "user", "text": text}
+        turn = {"id": self.next_id, "role": "user", "text": text}
         if self and self[-1]["role"] == "user":
             self.pop()
         return self._add(turn)
@@ -85,7 +85,7 @@ class Conversation(list[Turn]):
         else:
             text = result.text
             state = "done" if result.complete else "stopped" if result.stopped else "failed"
-        turn = {"id": self._next_id(), "role": "assistant", "text": text[: self.max_chars], "state": state}
+        turn = {"id": self[-1]["id"], "role": "assistant", "text": text[: self.max_chars], "state": state}
         if self[-1]["role"] == "assistant":
             self.pop()
         return self._add(turn)
@@ -96,6 +96,12 @@ class Conversation(list[Turn]):
     def question(self) -> Turn | None:
         """The last question."""
         return next((turn for turn in reversed(self) if turn["role"] == "user"), None)
+
+    @property
+    def next_id(self) -> int:
+        """The id that the next question will have: never one that was there before."""
+        last: int = self[-1]["id"] if self else 0
+        return last + 1
 
     def messages(self, *, system: str = "", max_tokens: int | None = None) -> list[dict[str, Any]]:
         """What to send: the turns up to the last question, whose answer is to come (again).
@@ -131,9 +137,6 @@ class Conversation(list[Turn]):
         return asked[::-1]
 
     # -- inside -------------------------------------------------------------------------------------
-
-    def _next_id(self) -> int:
-        return self[-1]["id"] + 1 if self else 1
 
     def _add(self, turn: Turn) -> Turn:
         self.append(turn)
@@ -180,14 +183,20 @@ def _checked(turn: object, before: Turn | None) -> Turn:
     if not isinstance(turn, Mapping):
         raise TypeError(f"a turn is a dict such as {{'role': 'user', 'text': 'Hello'}}, not {turn!r:.80}")
     role, text, state = turn.get("role"), turn.get("text"), turn.get("state", "done")
-    number = turn.get("id", 1 if before is None else before["id"] + 1)
-    expected = "assistant" if before is not None and before["role"] == "user" else "user"
-    if role != expected:
-        raise ValueError(f"turns alternate, a question first: the role here is {expected!r}, not {role!r}")
+    answers = before is not None and before["role"] == "user"
+    least = 1 if before is None else before["id"] if answers else before["id"] + 1
+    number = turn.get("id", least)
+    if role != ("assistant" if answers else "user"):
+        raise ValueError(f"turns alternate, a question first; the role here is {role!r:.80}")
     if not isinstance(text, str):
         raise TypeError(f"the text of a turn is a str, not {text!r:.80}")
-    if isinstance(number, bool) or not isinstance(number, int) or number <= (before["id"] if before else 0):
-        raise ValueError(f"the ids of turns are whole numbers that grow, not {number!r:.80}")
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, int)
+        or number < least
+        or (answers and number > least)
+    ):
+        raise ValueError(f"the ids of questions grow, and an answer has its question's, not {number!r:.80}")
     if role == "user":
         return {"id": number, "role": role, "text": text}
     if state not in STATES:

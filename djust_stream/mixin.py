@@ -26,9 +26,10 @@ import inspect
 import logging
 import math
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import markcoroutinefunction
+from asgiref.sync import SyncToAsync, markcoroutinefunction
 from django.utils.functional import Promise
 
 from . import conf, ops
@@ -578,7 +579,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
                 raise RuntimeError("start_stream and stop_stream need the connection's event loop")
             call(*args)
         else:
-            home.call_soon_threadsafe(call, *args)
+            home.call_soon_threadsafe(call, *args, context=_context_of_a_task())
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -694,6 +695,16 @@ def _remember(kept: dict[str, Any] | None, name: str, value: Any) -> dict[str, A
     if len(kept) > _REMEMBERED:
         del kept[next(iter(kept))]
     return kept
+
+
+def _context_of_a_task() -> Context:
+    """The caller's context, for a task in the loop that is to outlive the thread of a synchronous handler.
+
+    asgiref marks such a thread's context: sync_to_async would refuse, lest it wait for its own thread.
+    """
+    context = copy_context()
+    context.run(SyncToAsync.deadlock_context.set, False)
+    return context
 
 
 def _stop(run: Run, reason: str) -> None:

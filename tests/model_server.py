@@ -18,6 +18,7 @@ import asyncio
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -311,9 +312,11 @@ class ModelServer:
 
     def __init__(self, piece: int = 1 << 20) -> None:
         self.piece = piece
+        self.scenario = ""  # instead of those in paths
         self.closed = threading.Event()  # the last connection was closed by the client in mid-stream
         self.closed_at = 0.0
         self.requests: list[str] = []
+        self.bodies: deque[Any] = deque(maxlen=20)  # of the last requests, as JSON
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -360,15 +363,16 @@ class ModelServer:
         length = next(
             (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
         )
-        await reader.readexactly(length)
+        body = await reader.readexactly(length)
         if b"transfer-encoding: chunked" in head.lower():
             while size := int(await reader.readline(), 16):
                 await reader.readexactly(size + 2)
             await reader.readline()
         path = head.split()[1].decode().partition("?")[0]
         self.requests.append(path)
+        self.bodies.append(json.loads(body or b"{}"))
         self.closed.clear()
-        scenario = path.split("/")[1]
+        scenario = self.scenario or path.split("/")[1]
         if scenario.isdigit() or scenario == "long":
             self._refuse(writer, path, scenario)
             await writer.drain()

@@ -114,7 +114,8 @@ export const ops = {
     alert.setAttribute("role", "alert");
     settled.add(alert);
     el.append(alert);
-    if (op.retry !== undefined && pages.size) alert.after(retryButton(turn.stream, op.retry));
+    const event = el.closest("[dj-stream-retry]")?.getAttribute("dj-stream-retry"); // a handler of djust's
+    if (op.retry !== undefined && (event || pages.size)) alert.after(retryButton(turn.stream, op.retry, event));
     el.setAttribute("data-stream-error", "true");
     turn.follow.add(el);
     emit(el, "error", { error, stream: turn.stream, ...(op.retry !== undefined && { retry: op.retry }) });
@@ -386,10 +387,10 @@ function clearError(el) {
 }
 
 /** A button beside the alert, not in it: a live region would read every second of the wait.
- * @param {string} stream @param {number} waitS */
-function retryButton(stream, waitS) {
+ * @param {string} stream @param {number} waitS @param {string | null} [event] */
+function retryButton(stream, waitS, event) {
   const button = Object.assign(document.createElement("button"), { type: "button", className: "dj-stream-retry" });
-  button.setAttribute("data-stream-retry", stream);
+  button.setAttribute(event ? "dj-click" : "data-stream-retry", event || stream);
   settled.add(button);
   const endMs = Date.now() + waitS * 1000;
   const show = () => {
