@@ -30,6 +30,16 @@ ARGUMENTS = ['{"city": ', '"Bern"}']
 PROMPT_TOKENS, ANSWER_TOKENS = 11, 23
 ENDLESS = "endless"
 
+#: What OpenAI answers with ``stream: false``.
+WHOLE = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1760000000,
+    "model": "test-model",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": ANSWER_TOKENS, "total_tokens": 34},
+}
+
 
 def dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -312,6 +322,7 @@ class ModelServer:
 
     def __init__(self, piece: int = 1 << 20) -> None:
         self.piece = piece
+        self.whole = False  # WHOLE instead of a stream
         self.scenario = ""  # instead of those in paths
         self.closed = threading.Event()  # the last connection was closed by the client in mid-stream
         self.closed_at = 0.0
@@ -375,6 +386,14 @@ class ModelServer:
         scenario = self.scenario or path.split("/")[1]
         if scenario.isdigit() or scenario == "long":
             self._refuse(writer, path, scenario)
+            await writer.drain()
+            return True
+        if self.whole:
+            body = dump(WHOLE).encode()
+            writer.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+                + body
+            )
             await writer.drain()
             return True
         kind = "application/x-ndjson" if path.endswith("/api/chat") else "text/event-stream; charset=utf-8"

@@ -49,6 +49,8 @@ async def test_text_usage_thinking_and_tool_calls(ask: Any, sync: bool, server: 
 @CLIENT
 async def test_what_goes_wrong_in_mid_stream(ask: Any, sync: bool, server: ModelServer) -> None:
     for scenario in ("error", "cut", "ceased"):
+        if scenario == "ceased" and ask is LITELLM["litellm gemini"]:
+            continue  # litellm says "stop" with every chunk of Gemini's
         result = await ask_for(ask, server, scenario, sync)
         assert result.error is not None, scenario
         assert result.error.retryable, scenario
