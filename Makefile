@@ -58,6 +58,7 @@ bench: $(DONE).chromium $(DONE).valgrind $(DONE).test $(DONE).core
 	$(BIN)/python benchmarks/fidelity.py
 	$(BIN)/python benchmarks/tokens.py
 	$(BIN)/python benchmarks/calls.py
+	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/load.py $(if $(QUICK),--quick)
 	$(BIN)/python benchmarks/fragment.py
 	$(BIN)/python benchmarks/providers.py $(if $(QUICK),,--stops 200)

@@ -42,6 +42,7 @@ class Batch:
     def __new__(cls, name: str, target: str, /) -> Batch: ...
     def push(self, op: int, text: str = "", target: str = "", number: int = 0, /) -> int:
         """Add an op; returns how many bytes wait. target "": the root. Lone surrogates become U+FFFD.
+        number: the limit of prune; of error 1 + the seconds until a retry, 0: none is offered.
 
         Raises TypeError, ValueError (no such op or edge), OverflowError (1 GiB waits).
         """

@@ -9,7 +9,8 @@
                 await self.stream_markdown("reply", token)
 
 The page's script says hello, and gets the compact form; it may stop a stream that start_stream
-runs. Both are answered here; every other message is the application's.
+runs, and have one run again where ``stream_may_retry`` allows it. These are answered here; every
+other message is the application's.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
             await self._hello(content)
         elif kind == "stream.stop":
             self._stop(content.get("stream"))
+        elif kind == "stream.retry":
+            self._retry(content.get("stream"))
         else:
             await self.receive_json(content, **kwargs)
 
@@ -93,3 +96,9 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
             self.stop_stream(name)
         except (TypeError, ValueError) as error:
             log.info("a stop for no stream: %s", error)
+
+    def _retry(self, name: Any) -> None:
+        if isinstance(name, str) and self.stream_may_retry(name):
+            self.stream_retry(name)
+        else:
+            log.info("a retry of %.80r, which stream_may_retry does not allow", name)

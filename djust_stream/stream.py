@@ -408,14 +408,17 @@ class Stream(BatchOwner):
             return FINISHED
         return self._attend(pending)
 
-    def end(self, op: int, text: str = "", target: str = "") -> Awaitable[None]:
-        """Push the last op, DONE or ERROR, and send everything; awaited, it is on its way."""
+    def end(self, op: int, text: str = "", target: str = "", number: int = 0) -> Awaitable[None]:
+        """Push the last op, DONE or ERROR, and send everything; awaited, it is on its way.
+
+        number: of an error 1 + the seconds until a retry; 0: none is offered.
+        """
         if len(text) > self._check_above:
             self._check_payload(text)
         if self._special and not self._settle(None):
             return TURN
         self._asides += 1
-        self._push(op, text, target, 0)
+        self._push(op, text, target, number)
         self.ended = "done" if op == ops.DONE else "error"
         self._make_special()
         self._wake(_NOW)
@@ -695,9 +698,11 @@ class Streams(dict[str, Stream]):
         self[name] = stream
         return stream
 
-    def end(self, stream: Stream, op: int, text: str = "", target: str = "") -> Awaitable[None]:
-        """End the stream: DONE or ERROR; awaited, it is on its way."""
-        sent = stream.end(op, text, target)
+    def end(
+        self, stream: Stream, op: int, text: str = "", target: str = "", number: int = 0
+    ) -> Awaitable[None]:
+        """End the stream: DONE or ERROR, as Stream.end; awaited, it is on its way."""
+        sent = stream.end(op, text, target, number)
         self._ended[stream.name] = None
         if len(self._ended) > self.MAX_ENDED:
             oldest = next(iter(self._ended))

@@ -202,7 +202,8 @@ static PyMethodDef Batch_methods[] = {
      "Add an op, merged with those before it where that leaves the same page.\n\n"
      "op: from OPS. text: what it carries; of prune the edge. target: CSS selector, '' for the root "
      "element.\n"
-     "number: the limit of prune. A lone surrogate becomes U+FFFD.\n"
+     "number: the limit of prune; of error 1 + the seconds until a retry, 0: none is offered. A lone "
+     "surrogate becomes U+FFFD.\n"
      "Returns the pending bytes. Raises TypeError, ValueError, OverflowError; the batch is then as before."},
     {"quick", (PyCFunction)(void (*)(void))Batch_quick, METH_FASTCALL,
      "quick($self, until, below, /)\n--\n\n"

@@ -82,9 +82,11 @@ class Upstream:
     def lacks_end(self) -> bool:
         """Has litellm made up the last chunk, because the provider's stream just ceased?"""
         stream = self._stream
-        return (
-            not hasattr(stream, "_async_generator") and getattr(stream, "received_finish_reason", "") is None
-        )
+        if hasattr(stream, "_async_generator") or not hasattr(stream, "received_finish_reason"):
+            return False
+        # Of Gemini it notes only the second, and that from the first chunk on: no end is missed there.
+        names = ("received_finish_reason", "intermittent_finish_reason")
+        return all(getattr(stream, name, None) is None for name in names)
 
     async def _open(self, source: Any) -> AsyncIterator[Any]:
         """An async iterator of what the source yields."""
@@ -299,6 +301,10 @@ def _is_async(source: Any) -> bool:
 def _is_sync_litellm(source: Any) -> bool:
     """litellm's wrapper iterates both ways, but what it wraps only one."""
     inner = getattr(source, "completion_stream", None)
+    if inner is None and callable(
+        call := getattr(source, "make_call", None)
+    ):  # it will ask when it is iterated
+        return not inspect.iscoroutinefunction(getattr(call, "func", call))
     inner = getattr(inner, "streaming_response", inner)
     return hasattr(inner, "__iter__") and not hasattr(inner, "__aiter__")
 

@@ -88,7 +88,7 @@ class Server:
         """
         tracebacks = self.output().split("Traceback (most recent call last)")[1:]
         return sum(
-            "ValueError: key=" not in text
+            "Error: key=" not in text
             and not ("closed protocol" in text and "/djust_stream/" not in text.split("closed protocol")[0])
             for text in tracebacks
         )

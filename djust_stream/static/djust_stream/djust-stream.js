@@ -28,16 +28,18 @@ export const texts = {
   stopped: "Answer stopped",
   error: "Something went wrong",
   lost: "Connection lost",
+  retry: "Retry",
 };
 
 /**
  * @typedef {{op: string, target?: string, depth?: number, text?: string, mode?: string | null, html?: string,
- *   error?: string, reason?: string, limit?: number, edge?: string, nodes?: number, units?: number,
+ *   error?: string, retry?: number, reason?: string, limit?: number, edge?: string, nodes?: number, units?: number,
  *   loose?: number, path?: number[]}} Op
  * @typedef {{stream: string, root: Element, grown: Set<Element>, follow: Set<Element>}} Turn  what a frame's ops
  *   share: the element whose children are the blocks; elements that have new ones; elements to keep in view
  * @typedef {{texts?: Partial<typeof texts>, root?: ParentNode, firstDelayMs?: number, lastDelayMs?: number}} Options
- * @typedef {{send(message: object): void, stop(name: string): void, close(): void, socket: WebSocket}} Page
+ * @typedef {{send(message: object): void, stop(name: string): void, retry(name: string): void,
+ *   close(): void, socket: WebSocket}} Page
  */
 
 /* ---- Ops, by wire name ---- */
@@ -112,9 +114,11 @@ export const ops = {
     alert.setAttribute("role", "alert");
     settled.add(alert);
     el.append(alert);
+    const event = el.closest("[dj-stream-retry]")?.getAttribute("dj-stream-retry"); // a handler of djust's
+    if (op.retry !== undefined && (event || pages.size)) alert.after(retryButton(turn.stream, op.retry, event));
     el.setAttribute("data-stream-error", "true");
     turn.follow.add(el);
-    emit(el, "error", { error, stream: turn.stream });
+    emit(el, "error", { error, stream: turn.stream, ...(op.retry !== undefined && { retry: op.retry }) });
   },
 
   done(el, { reason }, turn) {
@@ -210,7 +214,7 @@ const compact = {
   r: ([, html]) => ({ op: "replace", html }),
   delete: ([, target]) => ({ op: "delete", target }),
   prune: ([, limit, edge]) => ({ op: "prune", limit, edge }),
-  error: ([, error]) => ({ op: "error", error }),
+  error: ([, error, retry]) => ({ op: "error", error, ...(retry !== undefined && { retry }) }),
   done: ([, reason]) => ({ op: "done", reason }),
   h: ([, depth, html]) => ({ op: "head", depth, html }),
   x: ([, depth, nodes, units]) => ({ op: "cut", depth, nodes, units }),
@@ -373,7 +377,31 @@ function activate(el, active) {
 function clearError(el) {
   if (!el.hasAttribute("data-stream-error")) return;
   el.removeAttribute("data-stream-error");
-  el.querySelector(":scope > .dj-stream-error")?.remove();
+  for (const part of el.querySelectorAll(":scope > .dj-stream-error, :scope > .dj-stream-retry")) {
+    if (part === document.activeElement && el instanceof HTMLElement) {
+      el.tabIndex = -1; // whoever has pressed it goes on reading here
+      el.focus({ preventScroll: true });
+    }
+    part.remove();
+  }
+}
+
+/** A button beside the alert, not in it: a live region would read every second of the wait.
+ * @param {string} stream @param {number} waitS @param {string | null} [event] */
+function retryButton(stream, waitS, event) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "dj-stream-retry" });
+  button.setAttribute(event ? "dj-click" : "data-stream-retry", event || stream);
+  settled.add(button);
+  const endMs = Date.now() + waitS * 1000;
+  const show = () => {
+    const leftS = Math.ceil((endMs - Date.now()) / 1000);
+    const [unitS, unit] = leftS > 5400 ? [3600, "h"] : leftS > 90 ? [60, "min"] : [1, "s"];
+    button.disabled = leftS > 0;
+    button.textContent = leftS > 0 ? `${texts.retry} (${Math.ceil(leftS / unitS)} ${unit})` : texts.retry;
+    if (leftS > 0) setTimeout(() => button.isConnected && show(), Math.min(1000, endMs - Date.now()));
+  };
+  show();
+  return button;
 }
 
 /** @param {Element} el @param {string} op @param {Turn} turn */
@@ -470,6 +498,9 @@ export function connect(url, options = {}) {
     stop(name) {
       page.send({ type: "stream.stop", stream: name });
     },
+    retry(name) {
+      page.send({ type: "stream.retry", stream: name });
+    },
     close() {
       closed = true;
       clearTimeout(timer);
@@ -514,10 +545,12 @@ export function connect(url, options = {}) {
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target instanceof Element ? event.target.closest("[data-stream-stop]") : null;
-  if (!button || !pages.size) return;
-  event.preventDefault();
-  for (const page of pages.values()) page.stop(button.getAttribute("data-stream-stop") ?? "");
+  for (const act of /** @type {const} */ (["stop", "retry"])) {
+    const button = event.target instanceof Element ? event.target.closest(`[data-stream-${act}]`) : null;
+    if (!button || !pages.size) continue;
+    event.preventDefault();
+    for (const page of pages.values()) page[act](button.getAttribute(`data-stream-${act}`) ?? "");
+  }
 });
 
 /* ---- Beside djust's client: whoever loads first, its socket hands its stream messages to us ---- */
