@@ -47,6 +47,9 @@ class Log(Protocol):
 
     on_stop: Callable[[], None] | None
     """Called, in that loop, when somebody in any process has asked to stop the stream."""
+    on_follow: Callable[[], None] | None
+    """Called, in that loop, when somebody begins to follow: from then on the stream's own reader is one of
+    several and must not hold the others. A store that learns of it late, or never, calls late or never."""
 
     def append(self, seq: int, frame: str) -> None:
         """Keep frame seq, which is the last one's plus 1, and give it to those who follow.
