@@ -44,8 +44,8 @@ _INVALID_DATA = 4007
 class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     """A WebSocket consumer whose page shows streams."""
 
-    #: Whose pages may connect: as ALLOWED_HOSTS, or origins such as "https://example.com:8443"; ["*"]: all, also
-    #: programs that send no origin. None: ALLOWED_HOSTS.
+    #: Whose pages may connect: as ALLOWED_HOSTS, or origins such as "https://example.com:8443"; ["*"]: all,
+    #: also programs that send no origin. None: ALLOWED_HOSTS.
     allowed_origins: Sequence[str] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
