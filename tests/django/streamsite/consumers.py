@@ -68,6 +68,15 @@ class Plain(StreamConsumer):
 
         await self.stream_from(name, source, markdown=False)
 
+    async def do_document(self, name: str, text: str, gap_s: float) -> None:
+        self.start_stream(name, self.document, name, text, gap_s)
+
+    async def document(self, name: str, text: str, gap_s: float) -> None:
+        """Markdown, seven characters at a time."""
+        for at in range(0, len(text), 7):
+            await self.stream_markdown(name, text[at : at + 7])
+            await asyncio.sleep(gap_s)
+
     async def do_flood(self, name: str, megabytes: int) -> None:
         """A producer at full speed; says how far it got when asked."""
         self.start_stream(name, self.flood, name, megabytes)
@@ -81,6 +90,21 @@ class Plain(StreamConsumer):
             ANSWERS[name] = "cancelled"
             raise
 
+    def stream_window_s(self, stream_name: str) -> float:
+        return WINDOWS_S.get(stream_name.partition(" ")[0]) or super().stream_window_s(stream_name)
+
+    def can_follow(self, user: Any, stream: str) -> bool:
+        return stream in SHARED
+
+    async def can_stop(self, user: Any, stream: str) -> bool:
+        return SHARED[stream] == "stop"
+
+    async def do_share(self, name: str, rights: str) -> None:
+        stream = self.stream_id(name)
+        assert stream is not None
+        SHARED[stream] = rights
+        await self.send_json({"shared": stream})
+
     async def do_how(self, name: str) -> None:
         await self.send_json({"how": ANSWERS.get(name)})
 
@@ -88,8 +112,19 @@ class Plain(StreamConsumer):
         raise SystemExit("the consumer dies")
 
 
+#: The windows of streams, by the first word of their name.
+WINDOWS_S = {"short": 0.4}
+#: Which streams anybody may follow, or "stop".
+SHARED: dict[str, str] = {}
+
 #: How start_stream's coroutines ended, by stream; asked for over a second connection.
 ANSWERS: dict[str, str] = {}
+
+
+class Strict(Plain):
+    """Only for pages of one site."""
+
+    allowed_origins = ("https://good.example",)
 
 
 class DjustPlain(DjustStreamingMixin, AsyncJsonWebsocketConsumer):
