@@ -106,6 +106,12 @@ SETTINGS: dict[str, Number | Text | Options] = {
     "SLOW_READER_TIMEOUT_S": Number(
         _DEFAULT.slow_reader_timeout_s, 0.1, 86400, "seconds without a byte taken until a reader is given up"
     ),
+    "RESUME_WINDOW_S": Number(
+        30, 0, 86400, "seconds for which a stream without a reader goes on, and a reader may come back"
+    ),
+    "HEARTBEAT_S": Number(15.0, 0.01, 3600, "seconds of silence after which an SSE response sends a comment"),
+    "MAX_STREAMS": Number(1000, 1, 1_000_000, "how many SSE responses one process serves at a time"),
+    "MAX_STREAMS_PER_USER": Number(10, 1, 1_000_000, "how many of them are one user's, or one session's"),
     "IMAGES": Text(
         _DEFAULT.images, "how Markdown shows an image: as a link, or as the image", ("link", "show")
     ),

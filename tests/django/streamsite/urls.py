@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from . import views
+from . import sse, views
 
 urlpatterns = [
     path("chat/", views.Chat.as_view()),
     path("ignore/", views.Kept.as_view()),
+    *sse.urlpatterns,
 ]
