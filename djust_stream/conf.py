@@ -18,6 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from ._core import MARKDOWN_OPTIONS, MarkdownStream
+from .stores import Store
+from .stores.memory import MemoryStore
 from .stream import Limits
 
 NAME = "DJUST_STREAM"
@@ -107,8 +109,10 @@ SETTINGS: dict[str, Number | Text | Options] = {
         _DEFAULT.slow_reader_timeout_s, 0.1, 86400, "seconds without a byte taken until a reader is given up"
     ),
     "RESUME_WINDOW_S": Number(
-        30, 0, 86400, "seconds for which a stream without a reader goes on, and a reader may come back"
+        30.0, 0, 86400, "seconds for which a stream goes on without a reader, and is kept after its end"
     ),
+    "LOG_BYTES": Number(256 << 10, 4096, 1 << 30, "what the newest frames of a stream may take"),
+    "TOKEN_AGE_S": Number(86400.0, 1, 31_536_000, "seconds for which a page can come back to a stream"),
     "HEARTBEAT_S": Number(15.0, 0.01, 3600, "seconds of silence after which an SSE response sends a comment"),
     "MAX_STREAMS": Number(1000, 1, 1_000_000, "how many SSE responses one process serves at a time"),
     "MAX_STREAMS_PER_USER": Number(10, 1, 1_000_000, "how many of them are one user's, or one session's"),
@@ -163,6 +167,12 @@ def limits() -> Limits:
 
 
 @cache
+def store() -> Store:
+    """Where the streams of this process are kept for readers that come back."""
+    return MemoryStore(get("LOG_BYTES"))
+
+
+@cache
 def _values() -> dict[str, Any]:
     given = getattr(settings, NAME, {}) if settings.configured else {}
     for _, what, remedy in problems(given):
@@ -175,6 +185,7 @@ def _forget(*, setting: str, **_: Any) -> None:
     if setting == NAME:
         _values.cache_clear()
         limits.cache_clear()
+        store.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="djust_stream.conf")

@@ -63,7 +63,7 @@ static void reversed(djs_buf *out, const djs_batch *b, const djs_entry *e) {
 /* The selector of an op's element, `depth` steps down the spine. */
 static void selector(djs_buf *out, const djs_batch *b, const djs_entry *e, uint32_t depth) {
     djs_buf_byte(out, '"');
-    if (!e->target_n) djs_json_text(out, b->id.ptr + b->name_n, b->id.len - b->name_n);
+    if (!e->target_n) djs_json_text(out, b->id.ptr + b->name_n, b->selector_n);
     /* The caller's `a, b` with steps after it would be a, or what is below b. */
     if (e->target_n && depth) djs_buf_lit(out, ":is(");
     djs_json_text(out, target(b, e), e->target_n);
@@ -209,6 +209,11 @@ djs_status djs_frame_write(const djs_batch *b, uint64_t seq, djs_form form, djs_
     word(out, djust ? "stream" : "s");
     djs_buf_byte(out, ':');
     djs_json_string(out, b->id.ptr, b->name_n);
+    size_t before_epoch = b->name_n + b->selector_n;
+    if (b->id.len > before_epoch) {
+        key(out, djust ? "epoch" : "e");
+        djs_json_string(out, b->id.ptr + before_epoch, b->id.len - before_epoch);
+    }
     key(out, djust ? "seq" : "n");
     djs_buf_uint(out, seq);
     key(out, djust ? "ops" : "o");
