@@ -28,7 +28,7 @@ demo: $(DONE).demo $(DONE).core
 
 test c asan tsan fuzz bench lint corpus: export DJS_WERROR = 1
 
-test: $(DONE).chromium $(DONE).test $(DONE).core c
+test: $(DONE).chromium $(DONE).nginx $(DONE).test $(DONE).core c
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
 	$(BIN)/python -m pytest -q $(if $(K),-k "$(K)")
 
@@ -65,7 +65,7 @@ bench: $(DONE).chromium $(DONE).valgrind $(DONE).test $(DONE).core
 
 corpus: $(DONE).chromium $(DONE).test $(DONE).core
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
-	$(BIN)/python -m pytest -q tests/test_corpus.py
+	$(BIN)/python -m pytest -q tests/test_corpus.py tests/test_sse_corpus.py
 
 lint: $(DONE).test $(DONE).core
 	$(BIN)/ruff check .
@@ -99,6 +99,6 @@ $(DONE).core: $(C_FILES) | $(if $(filter demo,$(MAKECMDGOALS)),$(DONE).demo,$(DO
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE).chromium $(DONE).valgrind: $(DONE).%: | venv
+$(DONE).chromium $(DONE).nginx $(DONE).valgrind: $(DONE).%: | venv
 	@tools/debian.sh $*
 	@touch $@

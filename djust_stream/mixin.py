@@ -36,7 +36,7 @@ from .answer import Answer
 from .resume import Visit
 from .sinks.channels import ChannelsSink
 from .sources import Event, Run, SourceError, StreamResult
-from .stream import Reader, Stream, StreamClosedError, Streams
+from .stream import Reader, Sink, Stream, StreamClosedError, Streams
 
 if TYPE_CHECKING:
     _Base = Any
@@ -98,7 +98,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         if consumer is not None:
             self._attach(ChannelsSink(consumer), getattr(consumer, "scope", None) or {})
 
-    def _attach(self, sink: ChannelsSink, scope: Any) -> None:
+    def _attach(self, sink: Sink, scope: Any) -> None:
         limits = conf.limits()
         reader = Reader(sink, limits.slow_reader_timeout_s)
         reader.on_close = self._lose_streams

@@ -1,4 +1,4 @@
-"""An SSE response read from a raw socket, piece by piece; and an event stream parsed as the HTML standard has it.
+"""An SSE response read from a raw socket, piece by piece, and parsed as the HTML standard has it.
 
 with Response(port, "/sse/sync/text/sync/") as response:
     response.status, response.headers

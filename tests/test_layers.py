@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "sources": set(),
     "answer": {"fragment", "ops", "sources"},
     "mixin": {"_core", "answer", "conf", "ops", "sinks", "sources", "stream", "markdown"},
-    "sse": {"_core", "conf", "mixin", "ops", "sources", "stores"},
+    "sse": {"_core", "access", "conf", "mixin", "ops", "sources", "stores"},
     "consumer": {"_core", "mixin", "sinks", "stream"},
     "checks": {"", "conf"},
     "apps": {"checks"},

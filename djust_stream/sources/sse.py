@@ -10,9 +10,9 @@
     done         {"input_tokens", "output_tokens", "finish_reason", "estimated"}
     error        {"message", "code", "retryable", "retry_after_s"}    instead of done
 
-The law: the texts of all deltas, joined, are the source's text, each character once, in order; done or error is
-the last event, once. What waits for a slow reader is joined into one delta; the source waits with it. Text is
-only ever a value in JSON, and no value can end a line or a field (sse_format).
+The law: the texts of all deltas, joined, are the source's text, each character once, in order; done or error
+is the last event, once. What waits for a slow reader is joined into one delta; the source waits with it. Text
+is only ever a value in JSON, and no value can end a line or a field (sse_format).
 
 Checked by tests/test_sse_format.py, tests/test_sse_source.py.
 """

@@ -3,8 +3,8 @@
     slot = take("user 7")           # raises Full
     slot.free()                     # once more: nothing
 
-The law: no more than MAX_STREAMS and, of one owner, MAX_STREAMS_PER_USER are taken; a slot that nobody holds any
-more is free, also when nobody has said so.
+The law: no more than MAX_STREAMS and, of one owner, MAX_STREAMS_PER_USER are taken; a slot that nobody holds
+any more is free, also when nobody has said so.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from .. import conf
 RETRY_AFTER_S = 5
 
 _lock = threading.RLock()  # a collection of garbage may free a slot while one is being taken
-_of_owner: Counter[str] = Counter()
-_total = 0
+_of_owner: Counter[str] = Counter()  # and of all, under ""
 
 
 class Full(Exception):
@@ -43,28 +42,24 @@ class Slot:
 
 def take(owner: str) -> Slot:
     """A slot. owner: whose stream it is; "": nobody's in particular."""
-    global _total
     with _lock:
-        if _total >= conf.get("MAX_STREAMS"):
+        if _of_owner[""] >= conf.get("MAX_STREAMS"):
             raise Full(503, "Too many answers are being written. Please try again in a moment.")
         if owner and _of_owner[owner] >= conf.get("MAX_STREAMS_PER_USER"):
             raise Full(429, "You have too many answers open. Please close one, or wait for its end.")
-        _total += 1
-        if owner:
-            _of_owner[owner] += 1
+        for counted in {"", owner}:
+            _of_owner[counted] += 1
         return Slot(owner)
 
 
 def taken() -> int:
     """How many are taken in this process."""
-    return _total
+    return _of_owner[""]
 
 
 def _give_back(owner: str) -> None:
-    global _total
     with _lock:
-        _total -= 1
-        if owner:
-            _of_owner[owner] -= 1
-            if not _of_owner[owner]:
-                del _of_owner[owner]
+        for counted in {"", owner}:
+            _of_owner[counted] -= 1
+            if not _of_owner[counted]:
+                del _of_owner[counted]

@@ -1,7 +1,7 @@
 """Plain views that stream server-sent events: sync and async, from sync and async sources.
 
-A source does what its path says. "gate" waits for POST /sse/go/?gate=NAME before its second half, so that a test
-knows what has arrived before the rest was made. ?for=NAME names a source, whose state /sse/state/ tells.
+A source does what its path says. "gate" waits for POST /sse/go/?gate=NAME before its second half, so that a
+test knows what has arrived before the rest was made. ?for=NAME names a source, whose state /sse/state/ tells.
 """
 
 from __future__ import annotations
