@@ -97,6 +97,8 @@ class Response:
 
     def piece(self) -> str:
         """What arrives next; "" at the end. Raises TimeoutError."""
+        if self.status == 204:
+            return ""
         if self.headers.get("transfer-encoding") == "chunked":
             size = int(self._file.readline() or b"0", 16)
             data = self._file.read(size)

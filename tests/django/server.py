@@ -56,7 +56,7 @@ class Server:
         return ["-m", "uvicorn", "--host", "127.0.0.1", "--port", str(self.port), *flags, application]
 
     def __enter__(self) -> Server:
-        path = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
+        path = os.pathsep.join([str(HERE), *map(str, HERE.parents[:2]), os.environ.get("PYTHONPATH", "")])
         self._process = subprocess.Popen(
             [sys.executable, *self._command()],
             env=os.environ | {"PYTHONPATH": path} | self._environment,

@@ -18,7 +18,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.middleware.csrf import get_token
 from django.urls import path
-from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.csrf import csrf_protect, ensure_csrf_cookie
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST
 
@@ -158,6 +158,7 @@ PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>sse</title>
 <div dj-stream="reply"></div><button data-stream-stop="reply">Stop</button></body></html>"""
 
 
+@ensure_csrf_cookie
 def page(request: HttpRequest) -> HttpResponse:
     data = f' data-sse="{request.GET["sse"]}"' if "sse" in request.GET else ""
     return HttpResponse(PAGE.format(token=get_token(request), data=data))
