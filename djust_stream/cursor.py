@@ -4,9 +4,9 @@
     cursor.start()                            # frames 8, 9, … and live from there on
     cursor.close()
 
-The law: the reader gets what the store's ``follow`` brings, in order, and the next piece is asked for when the
-one before is on its way: a slow reader waits for itself alone. One send in flight for a connection, its own
-streams and all of its cursors together: a cursor takes turns in its Reader as a stream does.
+The law: the reader gets what the store's ``follow`` brings, in order, and the next piece is asked for when
+the one before is on its way: a slow reader waits for itself alone. One send in flight for a connection, its
+own streams and all of its cursors together: a cursor takes turns in its Reader as a stream does.
 
 tests/spec/wire.md has the messages; tests/test_resume.py checks.
 """
@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from .record import EPOCH
 from .stores import Piece, Store
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ class Cursor:
         "seq",
     )
 
-    def __init__(self, store: Store, reader: Reader, stream_id: str, name: str, seq: int, epoch: str) -> None:
+    def __init__(self, store: Store, reader: Reader, stream_id: str, name: str, seq: int) -> None:
         """seq: of the last frame that the reader has; 0: none."""
         self._store = store
         self._reader = reader
         self.id = stream_id
         self.name = name
-        self.epoch = epoch
+        self.epoch = stream_id[:EPOCH]
         self.seq = seq
         self.greeting: str | None = None
         self.on_end: Callable[[Cursor], None] | None = None

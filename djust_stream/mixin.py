@@ -103,9 +103,9 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         reader = Reader(sink, limits.slow_reader_timeout_s)
         reader.on_close = self._lose_streams
         store = conf.store()
-        streams = self._djust_streams = Streams(reader, limits, store, self.stream_window_s)
+        streams = self._djust_streams = Streams(reader, limits, store)
         visit = self._djust_visit = Visit(self, streams, store, scope, conf.get("TOKEN_AGE_S"))
-        streams.on_open = visit.opened
+        streams.keep, streams.on_open = visit.window_s, visit.opened
 
     def stream_detach(self) -> None:
         """The connection is gone: streams that its page can come back to go on for a while; end the others,

@@ -4,8 +4,9 @@
     record.add(1, frame, batch)              # as each frame is taken
     record.end()                             # the last one was
 
-The law: at any time the snapshot, applied to the page as it was before the stream, leaves it as frames 1 to seq
-would have. It is the ops of all frames merged into one by the laws of the batch (csrc/core/batch.c), so it is
+The law: at any time the snapshot, applied to the page as it was before the stream, leaves it as frames 1 to
+seq would have. It is the ops of all frames merged into one by the laws of the batch (csrc/core/batch.c), so
+it is
 right by construction for text, HTML and Markdown, whatever has been cut, patched or superseded on the way:
 
     frame 1: start, text "a"    frame 2: text "b"    frame 3: replace "<p>c</p>"
@@ -39,7 +40,6 @@ class Record:
     """One stream's past."""
 
     __slots__ = (
-        "_keep_s",
         "_log",
         "_max_bytes",
         "_merged",
@@ -52,6 +52,7 @@ class Record:
         "on_follow",
         "on_stop",
         "seq",
+        "window_s",
     )
 
     def __init__(self, name: str, store: Store, window_s: float, max_bytes: int = 16 << 20) -> None:
@@ -64,11 +65,13 @@ class Record:
         self.on_stop: Callable[[], None] | None = None
         self.on_follow: Callable[[], None] | None = None
         self._store = store
-        self._keep_s = window_s
+        self.window_s = window_s
         self._max_bytes = max_bytes
         self._merged: Batch | None = self.batch()
         self._over = False
-        self._log: Log | None = None  # a log belongs to an event loop, and a stream may be made before there is one
+        self._log: Log | None = (
+            None  # a log belongs to an event loop, and a stream may be made before there is one
+        )
 
     def batch(self) -> Batch:
         """A batch of the stream."""
@@ -77,7 +80,7 @@ class Record:
     def open(self) -> Log:
         """The log, in the stream's event loop."""
         if self._log is None:
-            self._log = self._store.open(self.id, self.name, self.snapshot, keep_s=self._keep_s)
+            self._log = self._store.open(self.id, self.name, self.snapshot, keep_s=self.window_s)
             self._log.on_stop = self._stop
             self._log.on_follow = self._follow
         return self._log
@@ -97,8 +100,8 @@ class Record:
             pass
         self._merged = None
         log.warning(
-            "stream %r is longer than %s bytes (MAX_STREAM_BYTES of DJUST_STREAM): a reader that comes back is "
-            "shown what LOG_BYTES holds, and nothing when it lacks more",
+            "stream %r is longer than %s bytes (MAX_STREAM_BYTES of DJUST_STREAM): a reader that comes back "
+            "is shown what LOG_BYTES holds, and nothing when it lacks more",
             self.name,
             f"{self._max_bytes:,}",
         )
@@ -111,13 +114,14 @@ class Record:
     def end(self) -> None:
         """The last frame was added."""
         self._over = True
+        self.on_stop = self.on_follow = None
         self.open().end()
 
     def drop(self) -> None:
         """The stream is given up: its end will not come, if it has not."""
         if self._log is not None and not self._over:
             self._over = True
-            self._merged = None
+            self._merged = self.on_stop = self.on_follow = None
             self._log.end(keep=False)
 
     async def abandoned(self, window_s: float) -> None:

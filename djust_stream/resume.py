@@ -1,13 +1,13 @@
 """Visit: what the page of one connection may ask for: to read a stream again, to follow one, to stop one.
 
-    {"type": "stream.resume", "stream": "reply", "token": "…", "seq": 7}    a stream it was shown, after frame 7
-    {"type": "stream.follow", "stream": "build", "id": "…"}                 one that can_follow allows
+    {"type": "stream.resume", "stream": "reply", "token": "…", "seq": 7}    what it was shown, after frame 7
+    {"type": "stream.follow", "stream": "build", "id": "…"}                 what can_follow allows
     {"type": "stream.stop", "stream": "reply", "token": "…"}                its own, also after a reload
 
-The law: a page is shown, and stops, only streams of its own connection, those for which it has a token that was
-handed to the same user or session (access.py), and those that the view's ``can_follow`` and ``can_stop`` allow.
-Whatever else it asks for is answered as if there were no such stream. One cursor for each name; a stream of that
-name that the connection itself begins takes its place.
+The law: a page is shown, and stops, only streams of its own connection, those for which it has a token that
+was handed to the same user or session (access.py), and those that the view's ``can_follow`` and ``can_stop``
+allow. Whatever else it asks for is answered as if there were no such stream. One cursor for each name; a
+stream of that name that the connection itself begins takes its place.
 
 tests/spec/wire.md has the messages; tests/test_resume.py and tests/test_access.py check.
 """
@@ -19,6 +19,7 @@ import json
 import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
+from weakref import ref
 
 from asgiref.sync import sync_to_async
 
@@ -38,6 +39,8 @@ _LAST_SEQ = 1 << 53
 class View(Protocol):
     """What StreamingMixin has."""
 
+    def stream_window_s(self, stream_name: str) -> float: ...
+
     def can_follow(self, user: Any, stream: str) -> Any: ...
 
     def can_stop(self, user: Any, stream: str) -> Any: ...
@@ -51,7 +54,7 @@ class Visit:
     def __init__(
         self, view: View, streams: Streams, store: Store, scope: Mapping[str, Any], token_age_s: float
     ) -> None:
-        self._view = view
+        self._view = ref(view)  # which owns us
         self._streams = streams
         self._reader = streams.reader
         self._store = store
@@ -99,6 +102,11 @@ class Visit:
             cursor.close()
         self._cursors.clear()
 
+    def window_s(self, name: str) -> float:
+        """For how long a stream of that name goes on without a reader."""
+        view = self._view()
+        return 0.0 if view is None else view.stream_window_s(name)
+
     # -- what the page asks for ------------------------------------------------------------------
 
     async def _resume(self, name: object, token: object, content: Mapping[str, Any]) -> None:
@@ -108,24 +116,22 @@ class Visit:
             await self._refuse(name, content.get("e"))
 
     async def _follow(self, name: object, stream_id: object, content: Mapping[str, Any]) -> None:
-        user = self._scope.get("user")
-        if not (
-            isinstance(stream_id, str)
-            and isinstance(name, str)
-            and await _ask(self._view.can_follow, user, stream_id)
-        ):
-            await self._refuse(name, content.get("e"))
-            return
-        may_stop = await _ask(self._view.can_stop, user, stream_id)
-        if self._reader.closed or not self._read(stream_id, name, content.get("seq", 0), may_stop):
-            await self._refuse(name, content.get("e"))
+        user, view = self._scope.get("user"), self._view()
+        if isinstance(stream_id, str) and isinstance(name, str) and view is not None:
+            allowed = await _ask(view.can_follow, user, stream_id)
+            may_stop = allowed and await _ask(view.can_stop, user, stream_id)
+            seq = content.get("seq", 0)
+            if allowed and not self._reader.closed and self._read(stream_id, name, seq, may_stop):
+                return
+        await self._refuse(name, content.get("e"))
 
     async def _stop(self, name: object, token: object) -> None:
         # Not awaited: the page is told when its connection takes it, and meanwhile we go on listening.
         grant = access.read(self._scope, token, self._token_age_s)
         own = self._streams.get(name) if isinstance(name, str) else None
-        if own is not None and own.ended is None:
-            self._view.stop_stream(own.name)
+        view = self._view()
+        if own is not None and own.ended is None and view is not None:
+            view.stop_stream(own.name)
         elif grant is not None and grant.may_stop:
             await self._store.stop(grant.stream_id)
         elif own is None:
@@ -149,10 +155,9 @@ class Visit:
         self._drop(name)
         if len(self._cursors) >= MAX_CURSORS:
             return False
-        epoch = stream_id[:EPOCH]
-        cursor = Cursor(self._store, self._reader, stream_id, name, seq, epoch)
+        cursor = Cursor(self._store, self._reader, stream_id, name, seq)
         token = access.issue(self._scope, stream_id, name, may_stop=may_stop)
-        cursor.greeting = _token_message(name, epoch, token)
+        cursor.greeting = _token_message(name, cursor.epoch, token)
         self._begin(cursor)
         self._reader.send(cursor)
         return True
@@ -164,7 +169,7 @@ class Visit:
             assert record is not None
             stream.detach(self._streams.reader_away())
             self._drop(stream.name)
-            self._begin(Cursor(self._store, self._reader, record.id, stream.name, stream.seq, record.epoch))
+            self._begin(Cursor(self._store, self._reader, record.id, stream.name, stream.seq))
 
     def _begin(self, cursor: Cursor) -> None:
         def forget(cursor: Cursor) -> None:
@@ -182,8 +187,9 @@ class Visit:
 
     def _stop_own(self, stream: Stream) -> None:
         """Somebody who may has asked, from another connection."""
-        if self._streams.get(stream.name) is stream and stream.ended is None:
-            self._view.stop_stream(stream.name)
+        view = self._view()
+        if view is not None and self._streams.get(stream.name) is stream and stream.ended is None:
+            view.stop_stream(stream.name)
 
     def _hand(self, stream: Stream) -> None:
         record = stream.record

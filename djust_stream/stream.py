@@ -747,15 +747,15 @@ class Streams(dict[str, Stream]):
         reader: Reader,
         limits: Limits | None = None,
         store: Store | None = None,
-        keep: Callable[[str], float] = lambda name: 0.0,
     ) -> None:
-        """store: keeps what readers that come back need. keep: for how many seconds a stream goes on
-        without a reader, by its name; 0: it ends with its connection."""
+        """store: keeps what readers that come back need."""
         super().__init__()
         self.reader = reader
         self.limits = limits or Limits()
         self.store = store
-        self.keep = keep
+        #: For how many seconds a stream of that name goes on without a reader; 0: it ends with its
+        #: connection.
+        self.keep: Callable[[str], float] | None = None
         self.on_open: Callable[[Stream], None] | None = None
         self._ended: dict[str, None] = {}
         self._give_up: Callable[[Stream], None] | None = None  # away: for a stream to which nobody comes back
@@ -774,7 +774,7 @@ class Streams(dict[str, Stream]):
         return stream
 
     def _new(self, name: str, seq: int) -> Stream:
-        window_s = 0.0 if self.store is None else self.keep(name)
+        window_s = 0.0 if self.keep is None else self.keep(name)
         if self.store is None or not window_s:
             return Stream(name, self.reader, self.limits, seq)
         record = Record(ops.check_name(name), self.store, window_s, self.limits.max_stream_bytes)
@@ -806,6 +806,7 @@ class Streams(dict[str, Stream]):
             stream.detach(away)  # also an ended one, whose last frame may wait
         kept = [stream for stream in kept if stream.ended is None]
         if not kept:
+            self.on_open = None
             return
         self.reader = away
         self._give_up = give_up
@@ -826,7 +827,7 @@ class Streams(dict[str, Stream]):
 
     def _watch(self, stream: Stream, record: Record) -> None:
         async def watch() -> None:
-            await record.abandoned(self.keep(stream.name))
+            await record.abandoned(record.window_s)
             if stream.ended is None and self._give_up is not None:
                 self._give_up(stream)
 

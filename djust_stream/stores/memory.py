@@ -2,9 +2,9 @@
 
     store = MemoryStore(log_bytes=256 << 10)
 
-The law is the store's (stores/__init__.py). A log holds its newest frames, ``log_bytes`` of them at most; who is
-further back gets the stream's own snapshot, made when it is asked for and not before. So a stream with nobody
-behind pays one append to a list for each frame.
+The law is the store's (stores/__init__.py). A log holds its newest frames, ``log_bytes`` of them at most; who
+is further back gets the stream's own snapshot, made when it is asked for and not before. So a stream with
+nobody behind pays one append to a list for each frame.
 
 Streams and those who follow them may live in different event loops (threads): the list and its first seq are
 read and replaced together, and a snapshot is made in the stream's loop, which alone knows what it stands for.
@@ -13,10 +13,12 @@ read and replaced together, and a snapshot is made in the stream's loop, which a
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Lock
+from time import monotonic
 
 from . import Piece, Snapshot
 
@@ -31,9 +33,11 @@ class MemoryStore:
         """log_bytes: what the newest frames of one stream may take."""
         self.log_bytes = log_bytes
         self._logs: dict[str, MemoryLog] = {}
+        self._ended: deque[tuple[float, MemoryLog]] = deque()  # when to forget which
 
     def open(self, stream_id: str, name: str, snapshot: Snapshot, *, keep_s: float) -> MemoryLog:
         """Begin a log; see Store."""
+        self._sweep()
         log = self._logs[stream_id] = MemoryLog(self, stream_id, snapshot, keep_s)
         return log
 
@@ -75,6 +79,18 @@ class MemoryStore:
         """Forget every stream."""
         for log in list(self._logs.values()):
             log.call(log.forget)
+
+    def keep(self, log: MemoryLog, seconds: float) -> None:
+        """The log's call: it has ended. In a running event loop."""
+        self._ended.append((monotonic() + seconds, log))
+        asyncio.get_running_loop().call_later(seconds, self._sweep)
+
+    def _sweep(self) -> None:
+        """Forget what has ended long enough ago; also when a log begins, for a loop may close before its
+        timer."""
+        now = monotonic()
+        while self._ended and self._ended[0][0] <= now:
+            self._ended.popleft()[1].forget()
 
     def forget(self, stream_id: str) -> None:
         """The log's call when its time is over."""
@@ -133,7 +149,7 @@ class MemoryLog:
         """The last frame is in; see Log."""
         if keep:
             self.ended = True
-            self._loop.call_later(self._keep_s, self.forget)
+            self._store.keep(self, self._keep_s)
             self._wake()
         else:
             self.forget()
@@ -148,6 +164,8 @@ class MemoryLog:
         """Nobody finds the stream any more."""
         self.forgotten = True
         self._store.forget(self._id)
+        self._snapshot = _nothing
+        self.on_stop = self.on_follow = None
         self._wake()
 
     def call(self, function: Callable[[], None]) -> None:
@@ -159,7 +177,8 @@ class MemoryLog:
                 self._loop.call_soon_threadsafe(function)
 
     async def snapshot(self) -> tuple[int, str] | None:
-        """The stream's snapshot as it is now, made in its own loop; None: there is none, or no loop any more."""
+        """The stream's snapshot as it is now, made in its own loop; None: there is none, or no loop any
+        more."""
         if self._loop is asyncio._get_running_loop():
             return self._snapshot()
         made: Future[tuple[int, str] | None] = Future()
@@ -198,6 +217,10 @@ class MemoryLog:
             left -= len(frames[keep]) + _FRAME_BYTES
         self.frames = (first + keep, frames[keep:])
         self._bytes = self._store.log_bytes // 2 - left
+
+
+def _nothing() -> None:
+    """The snapshot of a stream that is forgotten."""
 
 
 class _Follower:
