@@ -400,8 +400,7 @@ def test_slots_under_threads() -> None:
         slot.free()
 
 
-# -- errors, and bad arguments
-----------------------------------------------------------------------------------
+# -- errors, and bad arguments ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [None, "reply"])

@@ -16,8 +16,8 @@
  *
  * Events bubble from the element an op changed: stream:start text update prune remove error done, as djust's;
  * stream:block from each child of a stream's element that is settled (and again, should it change after all);
- * stream:gap when frames are missing, resume when they come again, gone when they cannot any more. On the
- * document: stream:open close reconnect, and stream:message with whatever the server sent that is no frame. Wire: tests/spec/wire.md. Checked by: tests/test_client.py. */
+ * stream:gap when frames are missing, resume when they come again, gone when they cannot any more; by server-sent
+ * events also stream:usage, at the end. On the document: stream:open close reconnect refuse, and stream:message with whatever the server sent that is no frame. Wire: tests/spec/wire.md. Checked by: tests/test_client.py. */
 
 const NEAR_PX = 100;
 const PLAIN = /^[^<&\r\0]*$/; // HTML that is its own text
@@ -770,9 +770,9 @@ export function connectSse(url, options = {}) {
     stop() {
       if (over) return;
       for (const stream of active()) applyFrame({ stream, ops: [{ op: "done", reason: "stopped" }] }, root);
+      answer.close();
       // The closed connection alone does not say it: a lost one looks the same, and the server waits for it.
       if (lastId) void fetch(address, { ...request("X-Stream-Stop"), keepalive: true }).catch(() => {});
-      answer.close();
     },
     close() {
       over = true;
@@ -795,11 +795,10 @@ export function connectSse(url, options = {}) {
     const message = readJson(data);
     if (type === "message" && receive(message, shown)) return;
     if (type === "error" && message?.code === "gone") lose();
-    else emit(document, "message", { type, data: message ?? data, id });
-    if (type === "end") {
-      for (const name of shown.states.keys()) emit(query(root, streamSelector(name)) ?? document, "usage", message);
-      answer.close();
-    }
+    else if (type !== "end") emit(document, "message", { type, data, id });
+    if (type !== "end") return;
+    for (const [stream] of shown.states) emit(query(root, streamSelector(stream)) ?? document, "usage", { stream, ...message });
+    answer.close();
   }
 
   /** Nothing more will come: say so where something is still expected, and keep what is there. */
@@ -919,9 +918,8 @@ document.addEventListener("click", (event) => {
   for (const answer of shown) answer.stop();
 });
 
-addEventListener("pagehide", ({ persisted }) => {
-  if (!persisted) for (const answer of [...answers]) answer.stop(); // nobody will come back for it
-});
+// Nobody reads it any more. (A tab in the background, or a sleeping phone, has left no page.)
+addEventListener("pagehide", () => answers.forEach((answer) => answer.stop()));
 
 /* ---- Beside djust's client: whoever loads first, its socket hands its stream messages to us ---- */
 

@@ -52,6 +52,15 @@ class Plain(StreamConsumer):
             raise
         ANSWERS[name] = "returned"
 
+    async def do_document(self, name: str, parts: list[str]) -> None:
+        """Markdown in pieces."""
+        self.start_stream(name, self.document, name, parts)
+
+    async def document(self, name: str, parts: list[str]) -> None:
+        for part in parts:
+            await self.stream_markdown(name, part)
+            await asyncio.sleep(0)
+
     async def do_flood(self, name: str, megabytes: int) -> None:
         """A producer at full speed; says how far it got when asked."""
         self.start_stream(name, self.flood, name, megabytes)

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.middleware.csrf import get_token
 from django.urls import path
-from django.views.decorators.csrf import csrf_protect, ensure_csrf_cookie
+from django.views.decorators.csrf import csrf_exempt, csrf_protect, ensure_csrf_cookie
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST
 
@@ -65,11 +63,6 @@ def pieces(kind: str, name: str) -> Iterator[Any]:
             "choices": [],
             "usage": {"prompt_tokens": 7, "completion_tokens": 3},
         }
-    elif kind.startswith("corpus"):
-        text = Path(os.environ["CORPUS"], name).read_text(encoding="utf-8")
-        for start in range(0, len(text), 40):
-            yield text[start : start + 40]
-            yield None
 
 
 def sync_source(kind: str, name: str) -> Iterator[Any]:
@@ -138,6 +131,20 @@ def ask(request: HttpRequest) -> HttpResponseBase:
     return StreamResponse(lambda: iter([f"You said: **{prompt}**"]), request, name="reply")
 
 
+@csrf_exempt
+@require_POST
+async def document(request: HttpRequest) -> HttpResponseBase:
+    """The posted text, in pieces."""
+    text = request.POST["text"]
+
+    async def source() -> AsyncIterator[str]:
+        for start in range(0, len(text), 400):
+            yield text[start : start + 400]
+            await asyncio.sleep(0)
+
+    return StreamResponse(source, request, name="reply")
+
+
 def go(request: HttpRequest) -> HttpResponse:
     GATES[request.GET["gate"]] = True
     return HttpResponse("ok")
@@ -169,9 +176,9 @@ def raw(request: HttpRequest) -> StreamingHttpResponse:
 
     async def parts() -> AsyncIterator[bytes]:
         for part in json.loads(request.GET["parts"]):
-            yield part.encode()
+            yield part.encode("latin-1")
             await asyncio.sleep(0.01)
-        yield sse_format("end", {}).encode()
+        yield sse_format("end", "last").encode()
 
     return StreamingHttpResponse(parts(), content_type="text/event-stream")
 
@@ -181,6 +188,7 @@ urlpatterns = [
     path("sse/async/<str:kind>/<str:source>/", async_view),
     path("sse/gzip/<str:kind>/<str:source>/", gzip_page(sync_view)),
     path("sse/ask/", ask),
+    path("sse/document/", document),
     path("sse/go/", go),
     path("sse/state/", state),
     path("sse/page/", page),
