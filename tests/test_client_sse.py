@@ -137,10 +137,9 @@ def test_stop(page: Page, server: Server, options: dict[str, Any]) -> None:
     assert page.do(lambda chromium: chromium.url).endswith("/sse/page/")
 
 
-@WAYS
-def test_a_page_that_is_left_stops_its_stream(page: Page, server: Server, options: dict[str, Any]) -> None:
+def test_a_page_that_is_left_stops_its_stream(page: Page, server: Server) -> None:
     name = next(names)
-    connect(page, f"/sse/async/flow/async/?name=reply&for={name}", options)
+    connect(page, f"/sse/async/flow/async/?name=reply&for={name}", {"method": "POST"})
     wait(page, "document.querySelector('[dj-stream]').textContent.includes('word word')")
     page.do(lambda chromium: chromium.goto(server.url("/sse/state/")))
     for _ in range(100):

@@ -11,7 +11,7 @@ import project  # noqa: F401  (sets Django up)
 import pytest
 from conftest import OpenPage
 from django.template import Context, Template
-from django.test import AsyncRequestFactory, RequestFactory
+from django.test import AsyncRequestFactory, RequestFactory, override_settings
 from model_server import ANSWER, KEY, ModelServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +33,8 @@ def namespace(monkeypatch: pytest.MonkeyPatch) -> Any:
             own: dict[str, Any] = {}  # each block has a client of its own
             exec(compile(code, "docs/sse.md", "exec"), own)
             found |= own
-        yield SimpleNamespace(**found)
+        with override_settings(ANTHROPIC_MODEL="test-model"):
+            yield SimpleNamespace(**found)
 
 
 async def test_the_async_view(namespace: Any) -> None:
@@ -47,7 +48,6 @@ async def test_the_async_view(namespace: Any) -> None:
     response = await namespace.ask(request)
     text = b"".join([piece async for piece in response]).decode()
     assert "<strong>blue</strong>" in text
-    assert (await namespace.ask(AsyncRequestFactory().get("/ask/"))).status_code in (302, 405)
 
 
 def test_the_sync_view(namespace: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,9 +61,8 @@ def test_the_page(open_page: OpenPage) -> None:
     html = html.replace("/static/djust_stream/djust-stream.js", "/djust-stream.js").replace("/static/", "/")
     files = {"/ask.js": blocks("javascript")[0].replace("/static/djust_stream/", "/")}
     page = open_page(html, head="", files=files)
-    page.eval(
-        "document.dispatchEvent(new CustomEvent('stream:usage', {detail: {input_tokens: 7, output_tokens: 3}}))"
-    )
+    detail = {"input_tokens": 7, "output_tokens": 3}
+    page.eval("(detail) => document.dispatchEvent(new CustomEvent('stream:usage', {detail}))", detail)
     page.wait("document.querySelector('#meta').textContent === '7 in, 3 out'")
 
 
