@@ -23,8 +23,9 @@ bool djs_text_begun(const cmark_parser *parser, const uint8_t *text, size_t n);
  * entity, escape, tag or autolink that is not complete. */
 size_t djs_text_told(const uint8_t *text, size_t n);
 
-/* Is the word, which has not ended, the beginning of "https://", "www." or the like? */
-bool djs_link_begun(const uint8_t *word, size_t n);
+/* Is the word, which has not ended, the beginning of "https://", "www.", "support" or the like? What follows
+ * may make it a link. */
+bool djs_address_begun(const uint8_t *word, size_t n);
 
 /* How many bytes of an unfinished paragraph can be shown when its last line
  * may turn out to be the header of a table. */

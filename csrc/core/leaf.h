@@ -45,6 +45,7 @@ typedef struct {
     size_t base;   /* of text: where the last one began, with nothing open before it; or 0 */
     size_t base_html; /* in djs_page.tail: the same place, from leaf->firm on */
     size_t word;      /* of text: where the last word begins, as far as addresses go */
+    bool final;       /* nothing follows */
     bool in_code;     /* what is open is code, where the end of a line is a space */
     size_t unsent;    /* bytes at the end of djs_page.tail that no edit has brought: its start tag */
     size_t plain;     /* of text: where what was shown since it was quiet begins */
@@ -52,6 +53,7 @@ typedef struct {
     size_t seen;      /* of text: known to be plain */
     unsigned wake;    /* something is held back that only bytes of these classes can show; or 0 */
     size_t patience;  /* or a text that is longer than this */
+    size_t mailbox;   /* of text: the "@" of an address whose domain may go on, and is waited for; or 0 */
     size_t link;      /* of text: the "[" of the link at the end of the tail whose address has not ended, */
     size_t link_end;  /* its "]", or 0: there is none; */
     size_t link_html; /* and in djs_page.tail: where it begins, from leaf->firm on */

@@ -74,6 +74,7 @@ static void close_cell(djs_spine *s) {
         leaf->text.len--;
         leaf->taken--;
     }
+    leaf->final = true;
     bool shown = leaf->known == leaf->text.len || djs_leaf_catch_up(leaf, s->page, s->edits);
     send_tag(s);
     djs_refmap map;

@@ -41,12 +41,13 @@ struct djs_spine {
     int defs_line;       /* the line where the open paragraph began of which `defs` bytes are definitions */
     size_t defs;         /* that no later line can change */
     size_t begun;        /* bytes of it that the live parser has, of which nothing but text can follow */
-    djs_wait wait;       /* what the unfinished line waits for */
-    struct {             /* row.h: the table's row that the unfinished line is */
-        bool on, full;   /* full: it has all its cells, what follows is dropped */
-        bool inside;     /* a cell whose end has not come */
-        size_t cell;     /* which one */
-        size_t line;     /* bytes of the line that were seen */
+    bool rule;         /* it may only be a table's delimiter row, so far, and the page shows nothing of it */
+    djs_wait wait;     /* what the unfinished line waits for */
+    struct {           /* row.h: the table's row that the unfinished line is */
+        bool on, full; /* full: it has all its cells, what follows is dropped */
+        bool inside;   /* a cell whose end has not come */
+        size_t cell;   /* which one */
+        size_t line;   /* bytes of the line that were seen */
     } row;
     djs_leaf leaf; /* the paragraph that grows */
     djs_buf spare; /* what it renders into */

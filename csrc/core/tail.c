@@ -200,6 +200,14 @@ static bool is_marker(const uint8_t *line, size_t n) {
     return strchr("-*+_`~", line[run]) && skip(line, run, n, line[run]) == n;
 }
 
+/* The beginning of a table's delimiter row, with a "|" at its start? */
+static bool is_rule(const uint8_t *line, size_t n) {
+    size_t i = skip(line, 0, n, ' ');
+    if (i == n || line[i] != '|') return false;
+    while (i < n && strchr("|-: ", line[i])) i++;
+    return i == n;
+}
+
 /* Does nothing stand in what is open that has not settled? */
 static bool is_settled(const djs_spine *s) {
     unsigned type = s->live->current->type;
@@ -461,6 +469,9 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     } else if (text && partial && r.tail_inlines.text) {
         wait = djs_follow_wait(&r, tail, line, n);
     }
+    if (partial && inlines && tail->type == CMARK_NODE_PARAGRAPH && line[skip(line, 0, n, ' ')] == '|' &&
+        djs_header_told(tail->content.ptr, (size_t)tail->content.size) < (size_t)tail->content.size)
+        wait = (djs_wait){.wake = djs_wait_for('\n', 0), .line = n, .most = DJS_HOLD_HEADER};
     if (partial) s->wait = wait;
     djs_buf_clear(&s->html);
     s->mark = 0;
@@ -496,6 +507,9 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     if (s->growing && show_raw(s, line, n)) return;
     if (lines) s->row.on = false;
     if (djs_row_show(s, line, n)) return;
+    bool rule = !s->raw && s->live->current->type == CMARK_NODE_PARAGRAPH && is_rule(line, n);
+    if (rule && s->rule && !lines) return;
+    s->rule = rule;
     unsigned all;
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
         leaf->on = djs_leaf_take(leaf, line, n, &all);
