@@ -67,7 +67,7 @@ bench: $(DONE).chromium $(DONE).valgrind $(DONE).test $(DONE).core
 
 corpus: $(DONE).chromium $(DONE).test $(DONE).core
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
-	$(BIN)/python -m pytest -q tests/test_corpus.py
+	$(BIN)/python -m pytest -q tests/test_corpus.py tests/test_sse_corpus.py
 
 lint: $(DONE).test $(DONE).core
 	$(BIN)/ruff check .

@@ -166,6 +166,9 @@ SETTINGS: dict[str, Number | Text | Choice | RateText | Options] = {
     ),
     "LOG_BYTES": Number(256 << 10, 4096, 1 << 30, "what the newest frames of a stream may take"),
     "TOKEN_AGE_S": Number(86400.0, 1, 31_536_000, "seconds for which a page can come back to a stream"),
+    "HEARTBEAT_S": Number(15.0, 0.01, 3600, "seconds of silence after which an SSE response sends a comment"),
+    "MAX_STREAMS": Number(1000, 1, 1_000_000, "how many SSE responses one process serves at a time"),
+    "MAX_STREAMS_PER_USER": Number(10, 1, 1_000_000, "how many of them are one user's, or one session's"),
     "IMAGES": Text(
         _DEFAULT.images, "how Markdown shows an image: as a link, or as the image", ("link", "show")
     ),

@@ -40,7 +40,7 @@ from .resume import Visit
 from .sinks.channels import ChannelsSink
 from .smooth import Smoother
 from .sources import Event, Run, SourceError, StreamResult
-from .stream import Reader, Stream, StreamClosedError, Streams
+from .stream import Reader, Sink, Stream, StreamClosedError, Streams
 
 if TYPE_CHECKING:
     _Base = Any
@@ -115,7 +115,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             if self._is_live_view():
                 visit.prompt()
 
-    def _attach(self, sink: ChannelsSink, scope: Any) -> Visit:
+    def _attach(self, sink: Sink, scope: Any) -> Visit:
         limits = conf.limits()
         reader = Reader(sink, limits.slow_reader_timeout_s)
         reader.on_close = self._lose_streams

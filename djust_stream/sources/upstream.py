@@ -29,6 +29,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import copy_context
+from types import FrameType
 from typing import Any
 
 from .errors import SourceError, classify
@@ -146,6 +147,7 @@ class _Thread:
         self._closing = False
         self._source: Any = None
         self.owned: list[Any] = []  # to be closed here, outermost first
+        self._greenlet: Any = None  # that it is, under gevent
         context = copy_context()
         self._thread = threading.Thread(
             target=lambda: context.run(self._main), name="djust_stream source", daemon=True
@@ -196,13 +198,20 @@ class _Thread:
         for _ in range(400):
             if not self._thread.is_alive():
                 return
-            _wake(self._thread)
+            _wake(self._frame())
             await asyncio.sleep(0.005)
         log.warning("a sync source does not end when it is stopped: its thread is left behind")
+
+    def _frame(self) -> FrameType | None:
+        """What it executes."""
+        frame: FrameType | None = getattr(self._greenlet, "gr_frame", None)
+        return frame or sys._current_frames().get(self._thread.ident or 0)
 
     # -- in the thread --------------------------------------------------------------------------
 
     def _main(self) -> None:
+        if "gevent.monkey" in sys.modules:
+            self._greenlet = sys.modules["greenlet"].getcurrent()
         try:
             while not self._closing:
                 self._has_work.acquire()
@@ -257,9 +266,8 @@ def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None
         future.set_exception(error if isinstance(error, Exception) else RuntimeError(repr(error)))
 
 
-def _wake(thread: threading.Thread) -> None:
+def _wake(frame: FrameType | None) -> None:
     """Shut down the socket that the thread waits at, if it waits at one: the innermost its frames know."""
-    frame = sys._current_frames().get(thread.ident or 0)
     while frame is not None:
         for value in list(frame.f_locals.values()):
             found = value if isinstance(value, socket.socket) else _held_socket(value)

@@ -77,6 +77,15 @@ class Plain(StreamConsumer):
             await self.stream_markdown(name, text[at : at + 7])
             await asyncio.sleep(gap_s)
 
+    async def do_parts(self, name: str, parts: list[str]) -> None:
+        """Markdown in pieces."""
+        self.start_stream(name, self.parts, name, parts)
+
+    async def parts(self, name: str, parts: list[str]) -> None:
+        for part in parts:
+            await self.stream_markdown(name, part)
+            await asyncio.sleep(0)
+
     async def do_flood(self, name: str, megabytes: int) -> None:
         """A producer at full speed; says how far it got when asked."""
         self.start_stream(name, self.flood, name, megabytes)
