@@ -475,6 +475,29 @@ async def test_nothing_is_lost_in_an_outage(
             assert reader.page == producer.page
 
 
+@pytest.mark.parametrize("outage", OUTAGES)
+async def test_a_silent_stream_outlives_an_outage(
+    server: RedisServer,
+    outage: Callable[[RedisServer, float], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its producer sends nothing that could fail, and its readers do not take it for gone."""
+    monkeypatch.setattr(lane, "QUIET_S", 0.2)
+    async with Stores(server.url) as stores:
+        producer = Producer(stores.near)
+        reader = Reader(stores.far, producer)
+        await producer.produce(5, 0.02)
+        await outage(server, 1.5)
+        await asyncio.sleep(2)
+        late = Reader(stores.far, producer)
+        await late.until(5)
+        assert not reader.task.done()
+        producer.append()
+        producer.log.end()
+        assert (await reader.last(), await late.last()) == ("end", "end")
+        assert reader.page == late.page == producer.page
+
+
 async def test_an_end_in_an_outage(server: RedisServer) -> None:
     """It is written when Redis is back; readers that waited for it have it."""
     async with Stores(server.url) as stores:

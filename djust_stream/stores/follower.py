@@ -156,7 +156,10 @@ class Follower:
                         return
                     seq, missing_since = found.piece.seq, None
                 elif found.producer is None:
-                    missing_since = missing_since or monotonic()
+                    if missing_since is None:
+                        missing_since = monotonic()
+                        if announced_to is not None:
+                            await lane.complain(self._id, announced_to)
                     if monotonic() - missing_since > PATIENCE_S:
                         break
                     await asyncio.sleep(RETRY_S / 4)

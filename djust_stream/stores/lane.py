@@ -128,7 +128,8 @@ class Lane:
 
     async def _work(self, work: Callable[[], Awaitable[None]], link: Link) -> None:
         idle_since: float | None = None
-        while idle_since is None or monotonic() - idle_since < LINGER_S:
+        # Not by being cancelled alone: wait_for returns what has come at the same time, and forgets the rest.
+        while not self.closed and (idle_since is None or monotonic() - idle_since < LINGER_S):
             try:
                 await work()
                 self._store.outage.over(link)
@@ -171,13 +172,17 @@ class Lane:
     async def _write_when_due(self) -> None:
         if not self._dirty:
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._due.wait(), 1.0)
+                await asyncio.wait_for(self._due.wait(), min(1.0, LEASE_S / 6))
         self._due.clear()
         began = monotonic()
         if began >= self._forget_at:  # also when Redis is away
             self._forget_at = began + 1
             self._logs = {entry: None for entry in self._logs if entry.until is None or began < entry.until}
-        await self._write_round()
+        try:
+            await self._write_round()
+        except LinkError:
+            self._due.set()
+            raise
         # Streams whose ticks are apart share a round trip.
         await asyncio.sleep(max(0.0, began + self._store.interval_s / 2 - monotonic()))
 
@@ -199,10 +204,11 @@ class Lane:
                 parts.append((entry, part))
                 commands += part
                 size += sum(len(str(command[-1])) for command in part)
+        renewed: list[RedisLog] = []
         if now >= self._renew_at:
             self._renew_at = now + LEASE_S / 3
-            live = (entry for entry in self._logs if entry.until is None and entry.known)
-            commands += [command for entry in live for command in entry.renewal()]
+            renewed = [entry for entry in self._logs if entry.until is None and entry.known]
+            commands += [command for entry in renewed for command in entry.renewal()]
         if not commands:
             return
         try:
@@ -214,6 +220,10 @@ class Lane:
         for entry, part in parts:
             entry.written(part, replies[at : at + len(part)])
             at += len(part)
+        for entry in renewed:
+            entry.renewed(*replies[at : at + 2])
+            at += 2
+        for entry in (*renewed, *(entry for entry, _ in parts)):
             if entry.behind:
                 self._dirty[entry] = None
 
@@ -257,6 +267,8 @@ class Lane:
             self._store.outage.over(link)
             self._asked_at = "0-0"  # another server may count otherwise; what was asked twice does no harm
             self._mark_at = 0.0
+            self._checked = 0  # what Redis has of streams that are silent just now
+            self._due.set()
         now = monotonic()
         for follow in self._follows.values():
             if now - follow.heard_at > QUIET_S:
@@ -285,6 +297,9 @@ class Lane:
             return
         if what == "stop":
             await self._store.stop(stream_id)
+        elif what == "lost" and entry in self._logs:
+            entry.known = False
+            self.write(entry)
         elif what == "follow" and entry.on_follow is not None:
             entry.call(entry.on_follow)
 
@@ -333,6 +348,11 @@ class Lane:
                 *self._request(producer, "follow", stream_id),
                 *self._request(self.name, "wake", stream_id),
             )
+
+    async def complain(self, stream_id: str, producer: str) -> None:
+        """Redis no longer has the stream: tell the producer, which may not have noticed."""
+        with suppress(LinkError):
+            await self.ask(*self._request(producer, "lost", stream_id))
 
 
 def mark(key: str) -> Command:

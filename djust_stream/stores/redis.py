@@ -9,7 +9,7 @@ producer's process holds anyway: its log of ``log_bytes`` and the stream's own s
     djust_stream:{TAG}:ID          a Redis stream: frame N is the entry N-0; "end" or "gone" is the entry N-1
     djust_stream:{TAG}:ID:state    a hash: the lane of the producer, and a snapshot with its seq
     djust_stream:{TAG}:ID:read     there while somebody in another process follows
-    djust_stream:{TAG}:to:LANE     a Redis stream: what others ask of a lane, "stop" and "follow"
+    djust_stream:{TAG}:to:LANE     a Redis stream: what others ask of a lane: "stop", "follow", "lost"
 
 The seq in an entry's id makes a reader's cursor a place in Redis, lets no frame in twice when nobody knows
 what became of the last command, and shows every hole: where entries do not follow each other a snapshot
@@ -240,3 +240,8 @@ class RedisLog(MemoryLog):
         """What keeps its keys from expiring."""
         keep_s = max(LEASE_S, self._kept_s) if self.until is None else max(1.0, self.until - monotonic())
         return [("PEXPIRE", key, int(keep_s * 1000)) for key in (self.key, self.key + ":state")]
+
+    def renewed(self, stream: int, state: int) -> None:
+        """Redis has answered what ``renewal`` returned."""
+        if not state or (self._filled and not stream):  # it has lost the stream
+            self.known = False
