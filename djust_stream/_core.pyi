@@ -57,7 +57,8 @@ class Batch:
         """Until then (time.monotonic) and while fewer bytes wait, TextMethod pushes by itself; 0, 0: not."""
 
     def absorb(self, more: Batch, /) -> int:
-        """Add what waits in another batch of the same stream, which stays as it is; returns how many bytes wait.
+        """Add what waits in another batch of the same stream, which stays as it is; returns how many bytes
+        wait.
 
         Raises OverflowError (1 GiB waits): this batch is of no use then.
         """

@@ -18,6 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from ._core import MARKDOWN_OPTIONS, MarkdownStream
+from .stores import Store
+from .stores.memory import MemoryStore
 from .stream import Limits
 
 NAME = "DJUST_STREAM"
@@ -106,6 +108,11 @@ SETTINGS: dict[str, Number | Text | Options] = {
     "SLOW_READER_TIMEOUT_S": Number(
         _DEFAULT.slow_reader_timeout_s, 0.1, 86400, "seconds without a byte taken until a reader is given up"
     ),
+    "RESUME_WINDOW_S": Number(
+        30.0, 0, 86400, "seconds for which a stream goes on without a reader, and is kept after its end"
+    ),
+    "LOG_BYTES": Number(256 << 10, 4096, 1 << 30, "what the newest frames of a stream may take"),
+    "TOKEN_AGE_S": Number(86400.0, 1, 31_536_000, "seconds for which a page can come back to a stream"),
     "IMAGES": Text(
         _DEFAULT.images, "how Markdown shows an image: as a link, or as the image", ("link", "show")
     ),
@@ -157,6 +164,12 @@ def limits() -> Limits:
 
 
 @cache
+def store() -> Store:
+    """Where the streams of this process are kept for readers that come back."""
+    return MemoryStore(get("LOG_BYTES"))
+
+
+@cache
 def _values() -> dict[str, Any]:
     given = getattr(settings, NAME, {}) if settings.configured else {}
     for _, what, remedy in problems(given):
@@ -169,6 +182,7 @@ def _forget(*, setting: str, **_: Any) -> None:
     if setting == NAME:
         _values.cache_clear()
         limits.cache_clear()
+        store.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="djust_stream.conf")

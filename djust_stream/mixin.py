@@ -33,6 +33,7 @@ from django.utils.functional import Promise
 from . import conf, ops
 from ._core import FINISHED, TURN, TextMethod
 from .answer import Answer
+from .resume import Visit
 from .sinks.channels import ChannelsSink
 from .sources import Event, Run, SourceError, StreamResult
 from .stream import Reader, Stream, StreamClosedError, Streams
@@ -56,6 +57,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
     # Also what djust's LiveView must find before its __init__ ends: it saves what comes later.
     _djust_streams: Streams | None = None
+    _djust_visit: Visit | None = None
     _djust_consumer: Any = None
     _djust_tasks: dict[str, asyncio.Task[None]] | None = None
     _djust_runs: dict[str, Run] | None = None
@@ -64,6 +66,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._djust_streams = None
+        self._djust_visit = None
         self._djust_consumer = None
         self._djust_tasks = None
         self._djust_runs = None
@@ -93,17 +96,20 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         self.stream_detach()
         self._djust_consumer = consumer
         if consumer is not None:
-            self._attach(ChannelsSink(consumer))
+            self._attach(ChannelsSink(consumer), getattr(consumer, "scope", None) or {})
 
-    def _attach(self, sink: ChannelsSink) -> Streams:
+    def _attach(self, sink: ChannelsSink, scope: Any) -> None:
         limits = conf.limits()
         reader = Reader(sink, limits.slow_reader_timeout_s)
         reader.on_close = self._lose_streams
-        streams = self._djust_streams = Streams(reader, limits)
-        return streams
+        store = conf.store()
+        streams = self._djust_streams = Streams(reader, limits, store)
+        visit = self._djust_visit = Visit(self, streams, store, scope, conf.get("TOKEN_AGE_S"))
+        streams.keep, streams.on_open = visit.window_s, visit.opened
 
     def stream_detach(self) -> None:
-        """The connection is gone: end its streams, cancel what start_stream runs.
+        """The connection is gone: streams that its page can come back to go on for a while; end the others,
+        cancel what start_stream runs for them.
 
         Called by StreamConsumer and by djust's consumer (through the mixin); by you when you set
         ``_ws_consumer`` yourself. What is streamed afterwards goes nowhere, without an exception.
@@ -114,13 +120,63 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
     def _lose_streams(self) -> None:
         """The reader's call when its connection is gone."""
+        if self._djust_visit is not None:
+            self._djust_visit.close()
         streams = self._djust_streams
+        kept: set[str] = set()
         if streams is not None:
-            streams.drop()
-        for task in list((self._djust_tasks or {}).values()):
+            streams.leave(self._give_up)
+            kept = {name for name, stream in streams.items() if stream.ended is None}
+        for name in [*(self._djust_tasks or {}), *(self._djust_runs or {})]:
+            if name not in kept:
+                self._cancel_run(name)
+
+    def _give_up(self, stream: Stream) -> None:
+        """Nobody reads the stream, and nobody comes back to it."""
+        streams = self._djust_streams
+        stream.drop()
+        if streams is not None and streams.get(stream.name) is stream:
+            del streams[stream.name]
+            self._cancel_run(stream.name)
+            if streams.away and all(other.ended is not None for other in streams.values()):
+                streams.reader.close()
+
+    def _cancel_run(self, name: str) -> None:
+        task = (self._djust_tasks or {}).get(name)
+        if task is not None:
             _cancel(task)
-        for run in list((self._djust_runs or {}).values()):
+        run = (self._djust_runs or {}).get(name)
+        if run is not None:
             _stop(run, "cancelled")
+
+    # -- who may read ------------------------------------------------------------------------------
+
+    def stream_window_s(self, stream_name: str) -> float:
+        """For how many seconds a stream goes on, and is kept after its end, for a page that comes back; 0: it
+        ends with its connection. RESUME_WINDOW_S; override it for a window of a stream's own."""
+        window_s: float = conf.get("RESUME_WINDOW_S")
+        return window_s
+
+    def stream_id(self, stream_name: str) -> str | None:
+        """The id by which others may follow the stream that is open under that name, if can_follow of their
+        view lets them; None where there is none. To be stored where can_follow finds it."""
+        stream = None if self._djust_streams is None else self._djust_streams.get(stream_name)
+        if stream is None or stream.record is None:
+            return None
+        stream.record.handed = True
+        return stream.record.id
+
+    def can_follow(self, user: Any, stream: str) -> Any:
+        """May this page's user read the stream of that id, without a token of its own? No; override it.
+
+        user: of the connection's scope; None where it has none. A coroutine function, or a function, which is
+        called in a thread and may ask the database.
+        """
+        return False
+
+    def can_stop(self, user: Any, stream: str) -> Any:
+        """May a user who can_follow a stream stop it as well? No; override it."""
+        return False
 
     # -- djust's methods ------------------------------------------------------------------------
 

@@ -319,4 +319,4 @@ def test_threads_may_share_a_batch() -> None:
 def test_help_shows_signatures() -> None:
     assert str(inspect.signature(Batch.push)) == "(self, op, text='', target='', number=0, /)"
     assert str(inspect.signature(Batch.encode)) == "(self, seq, form, /)"
-    assert str(inspect.signature(Batch)) == "(name, target, /)"
+    assert str(inspect.signature(Batch)) == "(name, target, epoch='', /)"

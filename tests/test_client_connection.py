@@ -16,7 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-HELLO = {"type": "stream.hello", "form": "compact"}
+HELLO = {"type": "stream.hello", "form": "compact", "resume": True}
 ROOT = '<div dj-stream="s"></div>'
 
 

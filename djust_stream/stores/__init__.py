@@ -7,9 +7,10 @@
     async for piece in store.follow(stream_id, 7):                 # a reader that has seen frame 7
         ...                                                        # frames 8, 9, … and live from there on
 
-The law: what ``follow`` brings, applied in order, leaves the page as every frame of the stream from 1 on would
-have: no frame is missing, none comes twice. Where the log no longer reaches back to the reader, one snapshot
-stands for all the frames before it; where that is not there either, the reader is told "gone", never nothing.
+The law: what ``follow`` brings, applied in order, leaves the page as every frame of the stream from 1 on
+would have: no frame is missing, none comes twice. Where the log no longer reaches back to the reader, one
+snapshot stands for all the frames before it; where that is not there either, the reader is told "gone", never
+nothing.
 
 A stream id is random (``secrets.token_urlsafe(16)``) and made when a stream is opened, so a name that is
 started again has a new one, whose frames count from 1. Frames and snapshots are texts that a store does not
@@ -23,8 +24,8 @@ from typing import Literal, NamedTuple, Protocol
 
 __all__ = ["Log", "Piece", "Snapshot", "Store"]
 
-#: What stands for all frames appended so far: (seq of the last of them, text); None: there is no such text any
-#: more, the stream has outgrown its limit. To be called in the event loop in which ``append`` is called.
+#: What stands for all frames appended so far: (seq of the last of them, text); None: there is no such text
+#: any more, the stream has outgrown its limit. To be called in the event loop in which ``append`` is called.
 Snapshot = Callable[[], "tuple[int, str] | None"]
 
 
@@ -43,10 +44,14 @@ class Piece(NamedTuple):
 
 
 class Log(Protocol):
-    """The producer's side of one stream. Every method is called in the stream's event loop and returns at once."""
+    """The producer's side of one stream. Every method is called in the stream's event loop and returns at
+    once."""
 
     on_stop: Callable[[], None] | None
     """Called, in that loop, when somebody in any process has asked to stop the stream."""
+    on_follow: Callable[[], None] | None
+    """Called, in that loop, when somebody begins to follow: from then on the stream's own reader is one of
+    several and must not hold the others. A store that learns of it late, or never, calls late or never."""
 
     def append(self, seq: int, frame: str) -> None:
         """Keep frame seq, which is the last one's plus 1, and give it to those who follow.
@@ -79,8 +84,8 @@ class Store(Protocol):
         """What comes after frame seq; 0: everything. From the log, or a snapshot and what follows it; then
         live. An async generator, to be closed (``aclose``) when its reader goes.
 
-        Not asked for the next piece, it may skip frames, with a snapshot: a slow reader holds nobody up. A seq
-        that the stream has not reached is "gone": the reader means another stream.
+        Not asked for the next piece, it may skip frames, with a snapshot: a slow reader holds nobody up. A
+        seq that the stream has not reached is "gone": the reader means another stream.
         """
 
     async def stop(self, stream_id: str) -> bool:
