@@ -28,7 +28,7 @@ demo: $(DONE).demo $(DONE).core
 
 test c asan tsan fuzz bench lint corpus: export DJS_WERROR = 1
 
-test: $(DONE).chromium $(DONE).test $(DONE).core c
+test: $(DONE).chromium $(DONE).redis $(DONE).test $(DONE).core c
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
 	$(BIN)/python -m pytest -q $(if $(K),-k "$(K)")
 
@@ -51,7 +51,7 @@ asan: | $(DONE).test
 DOCUMENTS = $(filter-out $(CORPUS)/shape_%,$(wildcard $(CORPUS)/*.md))
 
 # QUICK=1 leaves out what takes minutes. MISS marks a figure that is not what it should be.
-bench: $(DONE).chromium $(DONE).valgrind $(DONE).test $(DONE).core
+bench: $(DONE).chromium $(DONE).redis $(DONE).valgrind $(DONE).test $(DONE).core
 	$(BIN)/python benchmarks/cost.py --shapes all $(if $(QUICK),--quick) $(DOCUMENTS)
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/memory.py
@@ -99,6 +99,6 @@ $(DONE).core: $(C_FILES) | $(if $(filter demo,$(MAKECMDGOALS)),$(DONE).demo,$(DO
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE).chromium $(DONE).valgrind: $(DONE).%: | venv
+$(DONE).chromium $(DONE).redis $(DONE).valgrind: $(DONE).%: | venv
 	@tools/debian.sh $*
 	@touch $@

@@ -23,23 +23,36 @@ START_TIMEOUT_S = 20
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """One whose number plus 10,000 is a port, too: there nodes of a cluster talk to each other."""
+    while True:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port: int = free.getsockname()[1]
+        try:
+            with socket.socket() as low, socket.socket() as bus:
+                low.bind(("127.0.0.1", port - 20_000))
+                bus.bind(("127.0.0.1", port - 10_000))
+                return port - 20_000
+        except (OSError, OverflowError):
+            continue
 
 
 class RedisServer:
     """One server; ``options`` go to it as they are."""
 
-    def __init__(self, *options: str, aof: bool = False, binary: str = "redis-server") -> None:
-        if shutil.which(binary) is None:
-            raise RuntimeError(f"{binary} is not installed: tools/debian.sh redis")
+    def __init__(self, *options: str, aof: bool = False, sentinel: str = "") -> None:
+        """sentinel: the configuration of one; else it is a server."""
+        if shutil.which("redis-server") is None:
+            raise RuntimeError("redis-server is not installed: tools/debian.sh redis")
         self.port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
         flags = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self._folder.name]
         flags += ["--appendonly", "yes" if aof else "no", "--appendfsync", "always"]
-        self._command = [binary, *flags, *options]
+        self._command = ["redis-server", *flags, *options]
+        if sentinel:
+            file = self.folder / "sentinel.conf"
+            file.write_text(sentinel + f"\nport {self.port}\n")
+            self._command = ["redis-server", str(file), "--sentinel"]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,7 +67,7 @@ class RedisServer:
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         deadline = time.monotonic() + START_TIMEOUT_S
-        while self._ask("PING") not in (b"+PONG\r\n", b"-NOAUTH"):
+        while not self.ask("PING").startswith((b"+PONG", b"-NOAUTH")):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"redis-server did not start:\n{(self.folder / 'log').read_text()}")
             time.sleep(0.02)
@@ -78,11 +91,12 @@ class RedisServer:
 
     def calls(self) -> dict[str, int]:
         """How often each command has been called."""
-        lines = self._ask("INFO commandstats").decode().splitlines()
+        lines = self.ask("INFO commandstats").decode().splitlines()
         found = (line.partition(":calls=") for line in lines if ":calls=" in line)
         return {name.removeprefix("cmdstat_"): int(rest.split(",")[0]) for name, _, rest in found}
 
-    def _ask(self, command: str) -> bytes:
+    def ask(self, command: str) -> bytes:
+        """The raw reply to a command; nothing, when there is nobody."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
                 connection.sendall(command.encode() + b"\r\n")

@@ -520,7 +520,7 @@ async def test_a_long_outage_costs_the_log_and_no_more(server: RedisServer) -> N
         await producer.produce(20, 0.01)
         server.kill()
         await producer.produce(2000, size=100)
-        first, frames = producer.log.frames
+        frames = producer.log.frames[1]
         assert sum(map(len, frames)) <= LOG_BYTES < len(producer.page)
         await asyncio.sleep(0.3)
         server.start()

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that what the build and the tests need from the system is there.
 #
-#   tools/debian.sh compiler python chromium valgrind
+#   tools/debian.sh compiler python chromium valgrind redis
 #
 # Installs what is missing with apt-get where it may (root, or sudo without a password); elsewhere it prints
 # the exact command and stops with an error. Does nothing, and quickly, when nothing is missing.
@@ -24,6 +24,7 @@ for need in "$@"; do
                   "$python" -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv" ;;
         valgrind) have valgrind || packages="$packages valgrind" ;;
         chromium) have chromium || have chromium-browser || packages="$packages chromium" ;;
+        redis)    have redis-server || packages="$packages redis-server" ;;
         *)        echo "debian.sh: unknown need: $need" >&2; exit 2 ;;
     esac
 done
