@@ -41,6 +41,10 @@ _UNSUPPORTED_DATA = 4003
 _INVALID_DATA = 4007
 
 
+async def _to_nobody(message: Any) -> None:
+    """The send of a connection that is gone."""
+
+
 class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     """A WebSocket consumer whose page shows streams."""
 
@@ -60,6 +64,7 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
         finally:
             self.stream_detach()
             self._djust_consumer = None
+            self.base_send = _to_nobody  # what goes on without a reader may send messages of its own
 
     async def websocket_connect(self, message: Any) -> None:
         """Refuse a page of another site: browsers send its cookies along."""

@@ -35,8 +35,7 @@ static size_t run(const uint8_t *text, size_t n, uint8_t c) {
 
 /* ---- lines ---- */
 
-/* cmark reads the line as text of a paragraph. Can the rest make it something else? */
-static bool text_told(const cmark_parser *parser, const uint8_t *text, size_t n) {
+bool djs_text_begun(const cmark_parser *parser, const uint8_t *text, size_t n) {
     while (n && blank(*text)) text++, n--; /* a lazy continuation line keeps its indentation */
     if (!n) return false;
     if (parser->options & DJS_OPT_MATH && djs_math_opens(text, n) != DJS_MATH_NONE) return false;
@@ -72,7 +71,9 @@ static bool text_told(const cmark_parser *parser, const uint8_t *text, size_t n)
         for (i = 0; i < n && i < 10 && cmark_isdigit(text[i]); i++) {}
         if (!i || i > 9) return true;
         if (i == n) return false;
-        return (text[i] != '.' && text[i] != ')') || (i + 1 < n && !blank(text[i + 1])); /* list item */
+        if (text[i] != '.' && text[i] != ')') return true;
+        for (i++; i < n && blank(text[i]); i++) {}
+        return i < n; /* with something in it, it would be a list's item by now */
     }
 }
 
@@ -99,7 +100,7 @@ bool djs_line_told(const cmark_parser *parser, const cmark_node *before, const u
     if (start > n) start = n;
     if (djs_line_ends_html(parser, before)) return true;
     switch (node->type) {
-    case CMARK_NODE_PARAGRAPH: return text_told(parser, line + offset, n - offset);
+    case CMARK_NODE_PARAGRAPH: return djs_text_begun(parser, line + offset, n - offset);
     case CMARK_NODE_HEADING: /* "##" may go on; an underline is told by its end */
         return !node->as.heading.setext && node->content.size > 1;
     case CMARK_NODE_CODE_BLOCK:
@@ -112,7 +113,7 @@ bool djs_line_told(const cmark_parser *parser, const cmark_node *before, const u
     default:
         if (node->type == CMARK_NODE_TABLE_ROW) {
             for (start = 0; start < n && (blank(line[start]) || line[start] == '>'); start++) {}
-            return (start < n && line[start] == '|') || text_told(parser, line + start, n - start);
+            return (start < n && line[start] == '|') || djs_text_begun(parser, line + start, n - start);
         }
         return false; /* a container with nothing in it yet, a thematic break, a closing fence */
     }

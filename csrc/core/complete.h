@@ -16,6 +16,9 @@ bool djs_line_told(const cmark_parser *parser, const cmark_node *before, const u
 /* Did the unfinished line end this block of raw HTML, as its last line? */
 bool djs_line_ends_html(const cmark_parser *parser, const cmark_node *before);
 
+/* cmark reads the line as text of a paragraph. Does it, whatever follows? */
+bool djs_text_begun(const cmark_parser *parser, const uint8_t *text, size_t n);
+
 /* How many bytes of an unfinished leaf can be shown: the rest is a marker,
  * entity, escape, tag or autolink that is not complete. */
 size_t djs_text_told(const uint8_t *text, size_t n);

@@ -82,35 +82,14 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
     djs_leaf_parsed(leaf, &known);
 }
 
-void djs_follow_open(djs_spine *s, const uint8_t *line, size_t n) {
-    djs_leaf *leaf = &s->leaf;
-    cmark_node paragraph = {.type = CMARK_NODE_PARAGRAPH};
-    djs_buf text = leaf->text, misses = leaf->misses;
-    cmark_parser parser = djs_spine_scratch(s);
-    djs_render r = djs_spine_renderer(s, &parser, s->live->refmap);
-    djs_spine_flush(s);
-    r.out = &s->spare;
-    djs_buf_clear(r.out);
-    djs_render_open(&r, &paragraph);
-    djs_spine_check(r.out);
-    djs_buf_put(&s->page->tail, r.out->ptr, r.out->len);
-    djs_spine_check(&s->page->tail);
-    djs_buf_clear(&text);
-    djs_buf_clear(&misses);
-    *leaf = (djs_leaf){.on = true,
-                       .paragraph = true,
-                       .math = s->options->math,
-                       .breaks = s->options->breaks,
-                       .text = text,
-                       .misses = misses,
-                       .definitions = s->live->refmap->size,
-                       .head = r.out->len,
-                       .firm = r.out->len,
-                       .unsent = r.out->len,
-                       .line = n};
-    djs_follow_add(s, line, n);
-    djs_leaf_at_start(leaf, 0);
-    djs_follow_show(s);
+djs_wait djs_follow_wait(const djs_render *r, const cmark_node *tail, const uint8_t *line, size_t n) {
+    const djs_inlines *in = &r->tail_inlines;
+    djs_wait wait = {.line = n, .most = SIZE_MAX};
+    int stop = djs_follow_stops(tail, line, n);
+    size_t more = (size_t)tail->content.size;
+    if (stop >= 0) wait.wake = djs_wait_for(in->held, (uint8_t)stop);
+    if (in->patience < SIZE_MAX) wait.most = n + (in->patience > more ? in->patience - more : 0);
+    return wait;
 }
 
 void djs_follow_go_on(djs_spine *s, const uint8_t *line, size_t n) {

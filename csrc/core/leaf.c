@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: MIT */
 #include "leaf.h"
 #include "complete.h"
+#include "link.h"
 #include "notes.h"
 #include "plain.h"
 #include <cmark_ctype.h>
@@ -71,7 +72,7 @@ static void settle_plain(djs_leaf *leaf, const djs_page *page, const djs_notes *
 
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
     if (leaf->known == leaf->text.len) return;
-    if (djs_leaf_catch_up(leaf, page, edits)) {
+    if (djs_link_show(leaf, r, page, edits) || djs_leaf_catch_up(leaf, page, edits)) {
         leaf->known = leaf->text.len;
         return;
     }

@@ -52,6 +52,9 @@ typedef struct {
     size_t seen;      /* of text: known to be plain */
     unsigned wake;    /* something is held back that only bytes of these classes can show; or 0 */
     size_t patience;  /* or a text that is longer than this */
+    size_t link;      /* of text: the "[" of the link at the end of the tail whose address has not ended, */
+    size_t link_end;  /* its "]", or 0: there is none; */
+    size_t link_html; /* and in djs_page.tail: where it begins, from leaf->firm on */
 } djs_leaf;
 
 /* More of the content. */

@@ -93,6 +93,14 @@ static size_t plain_end(const uint8_t *text, size_t from, size_t n, unsigned odd
     return n;
 }
 
+static unsigned odd_of(const djs_leaf *leaf) {
+    return HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0) | (leaf->breaks ? LINE : 0);
+}
+
+bool djs_is_plain(const djs_leaf *leaf, size_t from, size_t n) {
+    return plain_end(leaf->text.ptr, from, n, odd_of(leaf) | LINE) == n;
+}
+
 size_t djs_word(const uint8_t *text, size_t n) {
     while (n && text[n - 1] < 0x80 && !(class[text[n - 1]] & BREAK)) n--;
     return n;
@@ -134,10 +142,11 @@ static djs_span kind_of(uint8_t c, size_t length) {
 static size_t mark(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
     size_t length = run(text, at, n), after = at + length;
     djs_span kind = kind_of(text[at], length);
-    if (!kind || !at || after == n) return 0;
+    uint8_t before = at ? text[at - 1] : leaf->taken == leaf->text.len ? ' ' : 0; /* where the leaf begins */
+    if (!kind || after == n) return 0;
     if (leaf->span == kind)
-        return cmark_isalnum(text[at - 1]) && strchr(" .,;?)", text[after]) && text[after] ? length : 0;
-    if (!leaf->settled || text[at - 1] != ' ' || !cmark_isalnum(text[after])) return 0;
+        return cmark_isalnum(before) && strchr(" .,;?)", text[after]) && text[after] ? length : 0;
+    if (!leaf->settled || before != ' ' || !cmark_isalnum(text[after])) return 0;
     return djs_link_begun(text + after, n - after) ? 0 : length; /* nothing of it would show yet */
 }
 
@@ -147,19 +156,78 @@ static const char *const tags[][2] = {
     [DJS_SPAN_STRONG] = {"<strong>", "</strong>"},
 };
 
-/* Plain text and the markers of spans, from leaf->seen on, into the tail; returns where something else comes.
- */
-static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned odd, djs_buf *tail) {
+/* ---- what looks like markup ---- */
+
+/* Does a word begin here, or after a space, that is no address, not even the beginning of one? Then what
+ * stands before it shows. */
+static bool is_word(const uint8_t *text, size_t at, size_t n) {
+    at += at < n && text[at] == ' ';
+    return at < n && cmark_isalnum(text[at]) && !djs_link_begun(text + at, n - at);
+}
+
+/* The marker at text[at] can neither open nor close anything, and a word follows: its length; or 0. */
+static size_t idle_marker(const uint8_t *text, size_t at, size_t n, bool code) {
+    size_t after = at + run(text, at, n);
+    if (after == n || !at) return 0;
+    bool within = text[at] == '_' && cmark_isalnum(text[at - 1]) && text[after] != ' ';
+    bool apart = text[at - 1] == ' ' && text[after] == ' ';
+    return (code || within || apart) && is_word(text, after, n) ? after - at : 0;
+}
+
+typedef struct {
+    size_t length; /* of what stands for itself; 0: it does not */
+    const char *html;
+    size_t html_n;
+} djs_literal;
+
+/* What begins at text[at], if it means nothing whatever is around it, and how it shows. */
+static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n, bool code) {
+    uint8_t c = text[at], next = at + 1 < n ? text[at + 1] : 0;
+    const char *self = (const char *)text + at;
+    switch (c) {
+    case '*':
+    case '_':
+    case '~': {
+        size_t length = idle_marker(text, at, n, code);
+        return (djs_literal){length, self, length};
+    }
+    case '>': /* it may end a tag */
+        return (djs_literal){!memchr(text + leaf->context, '<', at - leaf->context), "&gt;", 4};
+    case '<': return (djs_literal){next == ' ' && is_word(text, at + 1, n), "&lt;", 4};
+    case '&': return (djs_literal){next == ' ' && is_word(text, at + 1, n), "&amp;", 5};
+    case '[':
+    case ']': return (djs_literal){code && next, self, 1};
+    case '\\':
+        if (leaf->math) break;
+        if (next != ' ' && is_word(text, at + 1, n)) return (djs_literal){1, self, 1};
+        if (next && !code && strchr("()[]{}.,-+#=|;^/%", next)) return (djs_literal){2, self + 1, 1};
+        break;
+    default: break;
+    }
+    return (djs_literal){0};
+}
+
+/* Plain text, the markers of spans, and what only looks like markup, from leaf->seen on, as HTML; returns
+ * where something else comes. */
+static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned odd, djs_buf *html) {
     size_t end, length, at = leaf->seen;
     for (;;) {
         bool code = leaf->in_code || leaf->span == DJS_SPAN_CODE;
         end = plain_end(text, at, n, odd | (code ? LINE : 0));
-        if (end == n || !(length = mark(leaf, text, end, n))) return end;
+        if (end == n) return end;
+        djs_literal sign = literal(leaf, text, end, n, code);
+        if (sign.length) {
+            djs_buf_put(html, text + leaf->shown, end - leaf->shown);
+            djs_buf_put(html, sign.html, sign.html_n);
+            leaf->plain = leaf->shown = leaf->seen = at = end + sign.length;
+            continue;
+        }
+        if (!(length = mark(leaf, text, end, n))) return end;
         bool opens = !leaf->span;
         const char *tag = tags[kind_of(text[end], length)][!opens];
-        djs_buf_put(tail, text + leaf->shown, end - leaf->shown);
-        djs_buf_put(tail, tag, strlen(tag));
-        if (opens) leaf->base = end, leaf->base_html = tail->len - strlen(tag) - leaf->firm;
+        djs_buf_put(html, text + leaf->shown, end - leaf->shown);
+        djs_buf_put(html, tag, strlen(tag));
+        if (opens) leaf->base = end, leaf->base_html = html->len - strlen(tag) - leaf->firm;
         leaf->in_code = false;
         leaf->span = opens ? kind_of(text[end], length) : DJS_SPAN_NONE;
         leaf->settled = !opens;
@@ -221,28 +289,37 @@ static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t
     return end;
 }
 
-/* Shows what was added if it is plain text; false if it has to be parsed. `all`: the classes of its bytes. */
-static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edits) {
+/* What was added, as far as it can be shown, after what is shown; false if it has to be parsed. `all`: the
+ * classes of its bytes. */
+static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     enum { PATIENT = 16 };
     const uint8_t *text = leaf->text.ptr;
-    size_t n = leaf->text.len, end = n, from = page->tail.len - leaf->unsent;
-    unsigned odd = HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0) | (leaf->breaks ? LINE : 0);
+    size_t n = leaf->text.len, end = n;
+    unsigned odd = odd_of(leaf);
     bool sure = true;
-    if (all & odd) end = take_spans(leaf, text, n, odd, &page->tail);
+    if (all & odd) end = take_spans(leaf, text, n, odd, html);
     size_t seen = end;
     if (leaf->settled && end && end < n && text[end] == '[' && text[end - 1] != '!' &&
         !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
         leaf->wake = djs_wait_for(']', leaf->stop);
         leaf->patience = end + DJS_HOLD_BRACKET;
     } else {
-        for (size_t i = end; i < n && sure; i++) sure = class[text[i]] & HELD && i - end < PATIENT;
+        for (size_t i = end; i < n && sure; i++)
+            sure = (class[text[i]] & HELD || (text[i] == ' ' && i > end)) && i - end < PATIENT;
         end = sure ? told(leaf, text, end, n, &seen) : leaf->shown;
     }
     if (sure) leaf->seen = seen;
     if (end > leaf->shown) {
-        djs_buf_put(&page->tail, text + leaf->shown, end - leaf->shown);
+        djs_buf_put(html, text + leaf->shown, end - leaf->shown);
         leaf->shown = end;
     }
+    return sure;
+}
+
+/* The same on the page. */
+static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edits) {
+    size_t from = page->tail.len - leaf->unsent;
+    bool sure = put_more(leaf, all, &page->tail);
     if (page->tail.len > from) djs_page_grow(page, from, edits);
     leaf->unsent = 0;
     return sure;
@@ -272,6 +349,11 @@ bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page
     if (leaf->text.status) edits->html.status = leaf->text.status;
     if (!leaf->wake) return extend(leaf, rest ? ~0u : all, page, edits);
     return leaf->text.len <= leaf->patience && !(all & leaf->wake);
+}
+
+bool djs_leaf_begin(djs_leaf *leaf, djs_buf *html) {
+    djs_leaf_at_start(leaf, 0);
+    return put_more(leaf, ~0u, html) && leaf->shown;
 }
 
 void djs_leaf_at_start(djs_leaf *leaf, size_t from) {

@@ -40,6 +40,7 @@ struct djs_spine {
     size_t raw_line;     /* bytes of the unfinished line that the growing block shows; 0: not told yet */
     int defs_line;       /* the line where the open paragraph began of which `defs` bytes are definitions */
     size_t defs;         /* that no later line can change */
+    size_t begun;        /* bytes of it that the live parser has, of which nothing but text can follow */
     djs_wait wait;       /* what the unfinished line waits for */
     struct {             /* row.h: the table's row that the unfinished line is */
         bool on, full;   /* full: it has all its cells, what follows is dropped */

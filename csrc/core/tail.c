@@ -17,6 +17,7 @@
  * SPDX-License-Identifier: MIT */
 #include "tail.h"
 #include "alert.h"
+#include "begun.h"
 #include "complete.h"
 #include "follow.h"
 #include "row.h"
@@ -194,6 +195,8 @@ static bool is_marker(const uint8_t *line, size_t n) {
     if (run == n) return true;
     if (run == space || run > space + 4) return false;                  /* "-     *" is code */
     if (!cmark_isdigit(line[start]) && space > start + 1) return false; /* "-- **" is text */
+    if (cmark_isdigit(line[start]) && (line[start] != '1' || space > start + 2))
+        return false; /* "2. *" may be */
     return strchr("-*+_`~", line[run]) && skip(line, run, n, line[run]) == n;
 }
 
@@ -262,12 +265,12 @@ static void grow_raw(djs_spine *s, const uint8_t *text, size_t n, bool end) {
     if (s->page->tail.status) s->edits->html.status = s->page->tail.status;
 }
 
-static bool is_fence(const cmark_node *node) {
-    return node && node->type == CMARK_NODE_CODE_BLOCK && node->as.code.fenced && !djs_cmark_is_math(node);
+static bool is_code_block(const cmark_node *node) {
+    return node && node->type == CMARK_NODE_CODE_BLOCK && !djs_cmark_is_math(node);
 }
 
-/* A line of a fence that stands in nothing but list items: is it code for sure, and not what closes the
- * fence? It begins at line[*start]. */
+/* A line of code that stands in nothing but list items: is it code for sure, and not what closes a fence? It
+ * begins at line[*start]. */
 static bool is_code(const djs_spine *s, const uint8_t *line, size_t n, size_t *start) {
     const cmark_node *node = s->growing;
     size_t need = 0, spaces = 0, offset = node->as.code.fence_offset;
@@ -278,12 +281,22 @@ static bool is_code(const djs_spine *s, const uint8_t *line, size_t n, size_t *s
         else if (!djs_is_list(container)) return false;
     }
     while (spaces < n && line[spaces] == ' ') spaces++;
+    if (!node->as.code.fenced) {
+        *start = need + 4;
+        return spaces >= need + 4 && !is_blank(line + spaces, n - spaces);
+    }
     *start = spaces < need ? n : need;
     if (spaces < need) return spaces == n;
     /* The width of a tab depends on where it stands. */
     if (need + offset && spaces < n && line[spaces] == '\t') return false;
     while (offset-- && *start < spaces) ++*start;
     return spaces - *start > 3 || spaces == n || line[spaces] != node->as.code.fence_char;
+}
+
+/* Blank lines that are not code before a line of code follows. */
+static const cmark_strbuf *blank_lines(const djs_spine *s) {
+    static const cmark_strbuf none;
+    return s->growing->as.code.fenced ? &none : &s->growing->content;
 }
 
 /* More of a line that is known to be the growing block's: shown as it is. Or
@@ -293,9 +306,11 @@ static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
     for (size_t i = s->raw_line; i < n; i++)
         if (line[i] == '\n' || line[i] == '\r') return false;
     if (!s->raw_line) {
-        if (s->html.len || s->page->tail.len || !is_fence(s->growing)) return false;
+        if (s->html.len || s->page->tail.len || !is_code_block(s->growing)) return false;
         if (is_blank(line, n)) return true;
         if (!is_code(s, line, n, &from)) return false;
+        const cmark_strbuf *blank = blank_lines(s);
+        if (blank->size) grow_raw(s, blank->ptr, (size_t)blank->size, false);
     } else if (s->options->math) {
         n = djs_cmark_math_told(s->live, line, s->raw_line, n);
         if (n == s->raw_line) return true;
@@ -313,7 +328,8 @@ bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
 
 bool djs_tail_line(djs_spine *s, const uint8_t *line, size_t n) {
     size_t from = s->raw_line;
-    if (!is_fence(s->growing) || s->html.len) return false;
+    if (s->begun) return djs_begun_line(s, line, n);
+    if (!is_code_block(s->growing) || s->html.len || blank_lines(s)->size) return false;
     if (!from && (s->page->tail.len || !is_code(s, line, n, &from))) return false;
     grow_raw(s, line + from, n - from, true);
     djs_buf_clear(&s->page->tail); /* it is settled */
@@ -443,11 +459,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
                          partial ? n : 0);
         if (leaf->on && leaf->stop == DJS_STOP_CELL) djs_row_begin(s, (size_t)tail->as.cell_index, n);
     } else if (text && partial && r.tail_inlines.text) {
-        int stop = djs_follow_stops(tail, line, n);
-        size_t more = (size_t)tail->content.size;
-        if (stop >= 0) wait.wake = djs_wait_for(r.tail_inlines.held, (uint8_t)stop);
-        if (r.tail_inlines.patience < SIZE_MAX)
-            wait.most = n + (r.tail_inlines.patience > more ? r.tail_inlines.patience - more : 0);
+        wait = djs_follow_wait(&r, tail, line, n);
     }
     if (partial) s->wait = wait;
     djs_buf_clear(&s->html);
@@ -472,6 +484,11 @@ static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
     return true;
 }
 
+/* A letter begins nothing but text; what looks like one may be a byte order mark. */
+static bool is_letter(const djs_spine *s, const uint8_t *line) {
+    return cmark_isalpha(line[0]) || (line[0] >= 0xC0 && s->live->line_number);
+}
+
 void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
@@ -484,12 +501,10 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
         leaf->on = djs_leaf_take(leaf, line, n, &all);
         djs_spine_check(&leaf->text);
     }
-    /* A letter begins nothing but text; what looks like one may be a byte order mark. */
-    bool letter = n && !s->raw && (cmark_isalpha(line[0]) || (line[0] >= 0xC0 && s->live->line_number));
-    bool alone = djs_level_count(s) == 1 && s->live->current == s->live->root && !s->notes;
-    if (leaf->on && (leaf->line || is_marker(line, n))) djs_follow_show(s);
-    else if (leaf->on && letter) djs_follow_go_on(s, line, n);
-    else if (alone && letter && djs_text_told(line, n)) djs_follow_open(s, line, n);
+    if (leaf->on && leaf->line) djs_follow_show(s);
+    else if (djs_begun_show(s, line, n)) return;
+    else if (leaf->on && is_marker(line, n)) djs_follow_show(s);
+    else if (leaf->on && n && !s->raw && is_letter(s, line)) djs_follow_go_on(s, line, n);
     else if (is_settled(s) && (is_blank(line, n) || (is_marker(line, n) && skip(line, 0, n, ' ') < 4)))
         djs_spine_flush(s);
     else if (defines(s, line, n)) djs_spine_flush(s);
