@@ -167,9 +167,10 @@ class Visit:
         if self.resumes and stream.reader is self._reader and not self._reader.closed and not stream.ended:
             record = stream.record
             assert record is not None
+            seq = stream.seq  # detached, it may take another frame at once
             stream.detach(self._streams.reader_away())
             self._drop(stream.name)
-            self._begin(Cursor(self._store, self._reader, record.id, stream.name, stream.seq))
+            self._begin(Cursor(self._store, self._reader, record.id, stream.name, seq))
 
     def _begin(self, cursor: Cursor) -> None:
         def forget(cursor: Cursor) -> None:

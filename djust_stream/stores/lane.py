@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("djust_stream")
 
 #: A stream whose process has not been heard of for so long is gone.
-LEASE_S = 30.0
+LEASE_S = 15.0
 #: A stream that brings nothing for so long is looked at: it may be gone.
 QUIET_S = 5.0
 #: A mark that somebody follows holds so long; it is renewed three times in it.
