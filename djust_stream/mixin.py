@@ -81,6 +81,14 @@ class StreamingMixin(_Base):  # type: ignore[misc]
                 f"class {cls.__name__}: StreamingMixin comes after djust's LiveView, whose own streaming "
                 f"wins and loses tokens. Write class {cls.__name__}(StreamingMixin, LiveView)."
             )
+        if cls._is_live_view() and not hasattr(StreamingMixin.stream_visit, "_djust_decorators"):
+            from djust.decorators import event_handler
+
+            event_handler()(StreamingMixin.stream_visit)
+
+    @classmethod
+    def _is_live_view(cls) -> bool:
+        return any(base.__module__.partition(".")[0] == "djust" for base in cls.__mro__)
 
     # -- the connection ---------------------------------------------------------------------------
 
@@ -96,9 +104,11 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         self.stream_detach()
         self._djust_consumer = consumer
         if consumer is not None:
-            self._attach(ChannelsSink(consumer), getattr(consumer, "scope", None) or {})
+            visit = self._attach(ChannelsSink(consumer), getattr(consumer, "scope", None) or {})
+            if self._is_live_view():
+                visit.prompt()
 
-    def _attach(self, sink: ChannelsSink, scope: Any) -> None:
+    def _attach(self, sink: ChannelsSink, scope: Any) -> Visit:
         limits = conf.limits()
         reader = Reader(sink, limits.slow_reader_timeout_s)
         reader.on_close = self._lose_streams
@@ -106,6 +116,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         streams = self._djust_streams = Streams(reader, limits, store)
         visit = self._djust_visit = Visit(self, streams, store, scope, conf.get("TOKEN_AGE_S"))
         streams.keep, streams.on_open = visit.window_s, visit.opened
+        return visit
 
     def stream_detach(self) -> None:
         """The connection is gone: streams that its page can come back to go on for a while; end the others,
@@ -115,7 +126,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         ``_ws_consumer`` yourself. What is streamed afterwards goes nowhere, without an exception.
         """
         streams = self._djust_streams
-        if streams is not None:
+        if streams is not None and not streams.away:
             streams.reader.close()
 
     def _lose_streams(self) -> None:
@@ -177,6 +188,12 @@ class StreamingMixin(_Base):  # type: ignore[misc]
     def can_stop(self, user: Any, stream: str) -> Any:
         """May a user who can_follow a stream stop it as well? No; override it."""
         return False
+
+    async def stream_visit(self, **message: Any) -> None:
+        """An event of djust's, of our script: its page can come back to streams, does, or stops one."""
+        self._skip_render = True
+        if self._djust_visit is not None:
+            await self._djust_visit.handle(message)
 
     # -- djust's methods ------------------------------------------------------------------------
 
@@ -320,7 +337,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
                 "stream_to(name, html=…) replaces an element, send_json(…) sends a message of your own"
             )
         streams = self._connected()
-        if streams is None:
+        if streams is None or streams.away:
             return
         await streams.flush()
         lock = getattr(self._djust_consumer, "_render_lock", None)

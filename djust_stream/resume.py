@@ -63,6 +63,13 @@ class Visit:
         self._cursors: dict[str, Cursor] = {}
         self.resumes = False  # does the page keep tokens?
 
+    def prompt(self) -> None:
+        """Ask the script in a page of djust's, whose client speaks first, to say hello; from any thread."""
+        self._reader.typed = True
+        loop = self._reader.loop
+        if loop is not None:
+            loop.call_soon_threadsafe(lambda: self._reader.send(_Prompt()))
+
     def hello(self) -> None:
         """The page's script keeps tokens: here are those of the streams that it is being shown."""
         self.resumes = True
@@ -89,7 +96,9 @@ class Visit:
         kind = content.get("type")
         if self._reader.closed:
             return
-        if kind == "stream.stop":
+        if kind == "stream.hello":
+            self.hello()
+        elif kind == "stream.stop":
             await self._stop(content.get("stream"), content.get("token"))
         elif kind == "stream.resume":
             await self._resume(content.get("stream"), content.get("token"), content)
@@ -167,10 +176,10 @@ class Visit:
         if self.resumes and stream.reader is self._reader and not self._reader.closed and not stream.ended:
             record = stream.record
             assert record is not None
-            seq = stream.seq  # detached, it may take another frame at once
+            seen = stream.seq  # to detach it takes a frame
             stream.detach(self._streams.reader_away())
             self._drop(stream.name)
-            self._begin(Cursor(self._store, self._reader, record.id, stream.name, seq))
+            self._begin(Cursor(self._store, self._reader, record.id, stream.name, seen))
 
     def _begin(self, cursor: Cursor) -> None:
         def forget(cursor: Cursor) -> None:
@@ -203,6 +212,19 @@ class Visit:
         if isinstance(name, str) and not self._reader.closed:
             given = epoch if isinstance(epoch, str) else ""
             await self._reader.sink.send(gone(name[: ops.MAX_NAME], given[:EPOCH]))
+
+
+class _Prompt:
+    """The message before the first one."""
+
+    name = ""
+    greeting: str | None = None
+
+    def take(self) -> str:
+        return '{"type":"stream","visit":true}'
+
+    def fail(self) -> str:
+        return self.take()
 
 
 def _token_message(name: str, epoch: str, token: str) -> str:

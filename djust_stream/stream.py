@@ -41,7 +41,6 @@ from . import ops
 from ._core import FINISHED, FORM_DJUST, TURN, Batch, BatchOwner, MarkdownStream
 from .clock import clock_of
 from .counts import Ended, count, on_end, tell
-from .cursor import Cursor
 from .record import Record
 from .stores import Store
 
@@ -81,6 +80,19 @@ class Sink(Protocol):
 
         Until it first waits it runs in no task, or in that of a producer.
         """
+
+
+class Source(Protocol):
+    """What a reader sends: a stream, a cursor in one."""
+
+    name: str
+    greeting: str | None  # goes before the message; then None
+
+    def take(self) -> str | None:
+        """The next message, or None."""
+
+    def fail(self) -> str:
+        """The message when take has raised."""
 
 
 _PLAIN_NAME = re.compile("[a-z][a-z0-9-]{0,60}")
@@ -224,14 +236,14 @@ class Reader:
         self.loop = asyncio._get_running_loop()
         # Of its own, so that what a send has set in it, before it had to wait, can be taken back after.
         self._context = copy_context()
-        self._due: dict[Stream | Cursor, None] = {}
+        self._due: dict[Source, None] = {}
         self._task: asyncio.Task[None] | None = None  # while a send waits
         self._sent = 0
         self._timer: asyncio.TimerHandle | None = None
         self._progress = (0, 0)  # messages sent, bytes unsent
         self._progress_at = 0.0
 
-    def send(self, stream: Stream | Cursor) -> None:
+    def send(self, stream: Source) -> None:
         """Send what waits in the stream as soon as the connection is free. In the connection's loop."""
         if self.closed:
             return
@@ -244,7 +256,7 @@ class Reader:
                 self._progress_at = monotonic()
                 self._watch()
 
-    def discard(self, stream: Stream | Cursor) -> None:
+    def discard(self, stream: Source) -> None:
         """Send nothing more of the stream."""
         self._due.pop(stream, None)
 

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from readers import ResumingPage
 from sinks import MemorySink
-from streaming import one_shot
 
 from djust_stream import ops
-from djust_stream._core import FORM_COMPACT, FORM_DJUST, OPS
+from djust_stream._core import FORM_COMPACT, OPS
 from djust_stream.cursor import Cursor
 from djust_stream.record import Record
-from djust_stream.stores import Piece
 from djust_stream.stores.memory import MemoryStore
-from djust_stream.stream import Limits, Nowhere, Reader, Stream, Streams
+from djust_stream.stream import Limits, Reader, Stream
 
 LIMITS = Limits(interval_s=0.001, markdown={"footnotes": True})
 SMALL, LARGE = 400, 1 << 20
@@ -151,7 +145,10 @@ def test_the_page_after_any_cuts_is_the_page_without(events: list[Any], log_byte
                 tabs[what[0]].cut(what[1])
             elif kind in CONTROL:
                 tab = tabs[what]
-                {"back": tab.back, "reload": tab.reload}.get(kind, lambda: tab.stall(kind == "stall"))()
+                if kind in ("stall", "go"):
+                    tab.stall(kind == "stall")
+                else:
+                    getattr(tab, kind)()
             else:
                 push(stream, kind, what)
         await stream.end(ops.DONE)

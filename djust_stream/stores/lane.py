@@ -114,9 +114,7 @@ class Lane:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        with suppress(LinkError):
-            while self._dirty:
-                await self._write_round()
+        await self._flush()
         for link in self._links:
             await self._let_go(link)
 
@@ -128,21 +126,30 @@ class Lane:
 
     async def _work(self, work: Callable[[], Awaitable[None]], link: Link) -> None:
         idle_since: float | None = None
-        # Not by being cancelled alone: wait_for returns what has come at the same time, and forgets the rest.
-        while not self.closed and (idle_since is None or monotonic() - idle_since < LINGER_S):
-            try:
-                await work()
-                self._store.outage.over(link)
-            except LinkError as error:
-                self._store.outage.begin(link, error, len(self._store))
-                await asyncio.sleep(RETRY_S)
-            except Exception:
-                log.exception("a fault of ours in the Redis store; it goes on")
-                await asyncio.sleep(RETRY_S)
-            idle_since = None if self._logs or self._follows else idle_since or monotonic()
-        await self._let_go(link)
-        if link is self._reads:
-            await self._let_go(self._asks)
+        try:
+            # Not by being cancelled alone: wait_for returns what has come at the same time, and forgets the rest.
+            while not self.closed and (idle_since is None or monotonic() - idle_since < LINGER_S):
+                try:
+                    await work()
+                    self._store.outage.over(link)
+                except LinkError as error:
+                    self._store.outage.begin(link, error, len(self._store))
+                    await asyncio.sleep(RETRY_S)
+                except Exception:
+                    log.exception("a fault of ours in the Redis store; it goes on")
+                    await asyncio.sleep(RETRY_S)
+                idle_since = None if self._logs or self._follows else idle_since or monotonic()
+        finally:
+            if link is self._writes:  # the loop may be about to close: what is there goes out
+                await self._flush()
+            if link is self._reads:
+                await self._let_go(self._asks)
+            await self._let_go(link)
+
+    async def _flush(self) -> None:
+        with suppress(LinkError):
+            while self._dirty:
+                await self._write_round()
 
     async def _let_go(self, link: Link) -> None:
         await link.close()

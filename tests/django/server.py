@@ -123,8 +123,9 @@ class Received:
 
     def add(self, message: str | bytes) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(message)
-        is_frame = isinstance(content, dict) and (content.get("type") == "stream" or "o" in content)
-        (self.frames if is_frame else self.other).append(content)
+        is_frame = isinstance(content, dict) and ("o" in content or "ops" in content)
+        if is_frame or not (isinstance(content, dict) and content.get("type") == "stream"):
+            (self.frames if is_frame else self.other).append(content)
         return content
 
     async def until_ended(self, connection: Any, streams: int, timeout_s: float = 30) -> Received:

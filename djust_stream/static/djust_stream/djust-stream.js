@@ -279,6 +279,7 @@ function receive(message, shown) {
   else if (message.snapshot) showSnapshot(message.snapshot, shown);
   else if (typeof message.token === "string") found(message, shown);
   else if (typeof message.gone === "string") gone(message, shown);
+  else if (message.visit) visitDjust();
   else applyFrame(message, shown.root, shown);
   return true;
 }
@@ -734,9 +735,11 @@ function keptTokens(url, share) {
 
 document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-stream-stop]") : null;
-  if (!button || !pages.size) return;
+  if (!button || !(pages.size || ofPage.ask)) return;
   event.preventDefault();
-  for (const page of pages.values()) page.stop(button.getAttribute("data-stream-stop") ?? "");
+  const stream = button.getAttribute("data-stream-stop") ?? "";
+  for (const page of pages.values()) page.stop(stream);
+  if (ofPage.ask) tellDjust({ type: "stream.stop", stream, token: ofPage.states.get(stream)?.token });
 });
 
 /* ---- Beside djust's client: whoever loads first, its socket hands its stream messages to us ---- */
@@ -754,6 +757,31 @@ function adopt(djust) {
     set: (handler) => (stock = handler),
   });
 }
+
+/** A view with our mixin is there: say hello, and what we had of its streams, as soon as djust lets us. */
+async function visitDjust() {
+  for (let tries = 0; !pageWindow.djust?.liveViewInstance?.viewMounted; tries++) {
+    if (tries > 200) return;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  if (!ofPage.ask) {
+    const script = [...document.scripts].find(({ src }) => src === import.meta.url);
+    const place = keptTokens("djust", script?.dataset.share === "true");
+    for (const [stream, state] of place.read()) if (!ofPage.states.has(stream)) ofPage.states.set(stream, state);
+    ofPage.keep = () => place.write(ofPage.states);
+    ofPage.ask = (stream, { epoch, token, seq }) =>
+      tellDjust({ type: "stream.resume", stream, e: epoch, token, seq });
+  }
+  tellDjust({ type: "stream.hello" });
+  for (const [stream, state] of ofPage.states) if (state.token) ofPage.ask(stream, state);
+  for (const el of document.querySelectorAll("[data-stream-follow]")) {
+    const [stream, id] = [el.getAttribute("dj-stream") ?? "", el.getAttribute("data-stream-follow")];
+    if (!ofPage.states.get(stream)?.token) tellDjust({ type: "stream.follow", stream, id });
+  }
+}
+
+/** @param {object} message */
+const tellDjust = (message) => pageWindow.djust.liveViewInstance.sendEvent("stream_visit", message);
 
 if (pageWindow.djust) adopt(pageWindow.djust);
 else

@@ -66,6 +66,21 @@ class Plain(StreamConsumer):
             ANSWERS[name] = "cancelled"
             raise
 
+    def stream_window_s(self, stream_name: str) -> float:
+        return WINDOWS_S.get(stream_name.partition(" ")[0]) or super().stream_window_s(stream_name)
+
+    def can_follow(self, user: Any, stream: str) -> bool:
+        return stream in SHARED
+
+    async def can_stop(self, user: Any, stream: str) -> bool:
+        return SHARED[stream] == "stop"
+
+    async def do_share(self, name: str, rights: str) -> None:
+        stream = self.stream_id(name)
+        assert stream is not None
+        SHARED[stream] = rights
+        await self.send_json({"shared": stream})
+
     async def do_how(self, name: str) -> None:
         await self.send_json({"how": ANSWERS.get(name)})
 
@@ -76,8 +91,19 @@ class Plain(StreamConsumer):
         raise SystemExit("the consumer dies")
 
 
+#: The windows of streams, by the first word of their name.
+WINDOWS_S = {"short": 0.4}
+#: Which streams anybody may follow, or "stop".
+SHARED: dict[str, str] = {}
+
 #: How start_stream's coroutines ended, by stream; asked for over a second connection.
 ANSWERS: dict[str, str] = {}
+
+
+class Strict(Plain):
+    """Only for pages of one site."""
+
+    allowed_origins = ("https://good.example",)
 
 
 class DjustPlain(DjustStreamingMixin, AsyncJsonWebsocketConsumer):
