@@ -59,6 +59,8 @@ bench: $(DONE).chromium $(DONE).redis $(DONE).valgrind $(DONE).test $(DONE).core
 	$(BIN)/python benchmarks/tokens.py
 	$(BIN)/python benchmarks/calls.py
 	$(BIN)/python benchmarks/load.py $(if $(QUICK),--quick)
+	$(BIN)/python benchmarks/processes.py $(if $(QUICK),--seconds 3)
+	$(BIN)/python benchmarks/chaos.py $(if $(QUICK),--streams 30 --doomed 0)
 	$(BIN)/python benchmarks/fragment.py
 	$(if $(QUICK),,$(BIN)/python benchmarks/markdown.py)
 	$(if $(QUICK),,$(BIN)/python benchmarks/compare.py)

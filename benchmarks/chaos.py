@@ -11,12 +11,12 @@ joins late, lose their connections at random, each one every so many seconds, an
     half-open   nothing comes any more, no word of it      swap     the new connection is there before the old
     close       the page closes it                                  one is gone: frames come over both
 
-Meanwhile the other two processes, which share a port, are killed (kill -9) and started again; Redis is killed,
-comes back empty, and is frozen for a second.
+Meanwhile the other two processes, which share a port, are killed (kill -9) and started again; Redis is
+killed, comes back empty, and is frozen for a second.
 
-The first process is not killed: what a process produces ends with it, for nobody else has the connection to the
-model. That is what the doomed streams are for, which are begun in the other two and not counted with the rest:
-their readers must be told, after the 15 s in which a process may be only slow.
+The first process is not killed: what a process produces ends with it, for nobody else has the connection to
+the model. That is what the doomed streams are for, which are begun in the other two and not counted with the
+rest: their readers must be told, after the 15 s in which a process may be only slow.
 
 Printed: readers, pages that are equal to the page without cuts, tokens lost and shown twice, cuts, resumes,
 snapshots. Exit status 1 when a page is not equal or a doomed reader was told nothing.
@@ -41,15 +41,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-TESTS = HERE.parent / "tests"
-sys.path.insert(0, str(TESTS))
-
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from readers import ResumingPage
 from redis_server import RedisServer, free_port
 from streaming import one_shot
 from websockets import ConnectionClosed, InvalidHandshake, connect
 
+HERE = Path(__file__).resolve().parent
+TESTS = HERE.parent / "tests"
 TOKEN = re.compile(r"w\d{5}")
 RAMP_S = 1.0
 SILENT_S = 0.5  # after which a reader takes a connection for half-open
@@ -120,8 +119,9 @@ def make_application() -> Any:
 class Web:
     """One uvicorn process, on a port that others may share."""
 
-    def __init__(self, port: int, store: str) -> None:
+    def __init__(self, port: int, store: str, application: str = "chaos:application") -> None:
         self.port = port
+        self.application = application
         paths = [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
         self._environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "STORE": store}
         self.process: subprocess.Popen[bytes] | None = None
@@ -129,7 +129,7 @@ class Web:
     def start(self) -> None:
         command = [sys.executable, "-W", "ignore", str(TESTS / "django" / "shared_port.py")]
         self.process = subprocess.Popen(
-            [*command, str(self.port), "chaos:application"], env=self._environment, stderr=subprocess.DEVNULL
+            [*command, str(self.port), self.application], env=self._environment, stderr=subprocess.DEVNULL
         )
 
     def kill(self) -> None:
@@ -167,6 +167,7 @@ class Reader:
         self.chaos, self.name = chaos, name
         self.rng = random.Random(seed)
         self.page = ResumingPage()
+        self.has_token = asyncio.Event()
         self.snapshots = self.gaps = 0
         self._next_cut_at = float("inf")
 
@@ -181,6 +182,7 @@ class Reader:
         await connected.send(json.dumps({"name": self.name, "tokens": options.tokens, "rate": options.rate}))
         while self.page.token is None:
             self.page.receive(await connected.recv())
+        self.has_token.set()
         self._plan()
         await self._read(connected)
         await self._come_back()
@@ -188,8 +190,7 @@ class Reader:
     async def join(self, first: Reader) -> None:
         """The second tab, which has the token of the first."""
         await asyncio.sleep(self.rng.uniform(0, self.chaos.options.tokens / self.chaos.options.rate))
-        while first.page.token is None:
-            await asyncio.sleep(0.05)
+        await first.has_token.wait()
         self.page.token = first.page.token
         self._plan()
         await self._come_back()
@@ -424,17 +425,21 @@ def main() -> int:
     print(f"{found['cuts']} cuts, {found['resumes']} resumes, {found['snapshots']} snapshots;", end=" ")
     print(*(f"{kind} {count}" for kind, count in found["what"].items()), sep=", ")
     print(
-        f"of {found['doomed']} streams in processes that are killed, {found['ended_by_a_kill']} were ended by it;",
-        end=" ",
+        f"{found['doomed']} streams in processes that are killed: {found['ended_by_a_kill']} were ended by that,",
+        f"{found['told']} readers know how theirs ended",
     )
-    print(f"the readers of {found['told']} know how they ended")
     if options.json:
         print(json.dumps(found))
     right = found["pages_equal"] == found["readers"] and found["told"] == found["doomed"]
     return 0 if right else 1
 
 
+def __getattr__(name: str) -> Any:
+    """``application``, when uvicorn asks for it."""
+    if name == "application":
+        return make_application()
+    raise AttributeError(name)
+
+
 if __name__ == "__main__":
     sys.exit(main())
-else:
-    application = make_application()

@@ -127,7 +127,7 @@ class Lane:
     async def _work(self, work: Callable[[], Awaitable[None]], link: Link) -> None:
         idle_since: float | None = None
         try:
-            # Not by being cancelled alone: wait_for returns what has come at the same time, and forgets the rest.
+            # To be cancelled is not enough: wait_for returns what has come meanwhile, and forgets it.
             while not self.closed and (idle_since is None or monotonic() - idle_since < LINGER_S):
                 try:
                     await work()
