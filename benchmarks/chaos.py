@@ -425,7 +425,7 @@ def main() -> int:
     print(f"{found['cuts']} cuts, {found['resumes']} resumes, {found['snapshots']} snapshots;", end=" ")
     print(*(f"{kind} {count}" for kind, count in found["what"].items()), sep=", ")
     print(
-        f"{found['doomed']} streams in processes that are killed: {found['ended_by_a_kill']} were ended by that,",
+        f"{found['doomed']} streams in processes that are killed: {found['ended_by_a_kill']} ended by that,",
         f"{found['told']} readers know how theirs ended",
     )
     if options.json:

@@ -1,11 +1,11 @@
-"""What does Redis between a producer and its readers cost? Two uvicorn processes, 100 streams, 50 tokens/s each.
+"""What does Redis between a producer and its readers cost? 100 streams of 50 tokens/s, two uvicorn processes.
 
     python benchmarks/processes.py [--streams 100] [--rate 50] [--seconds 8] [--json]
 
 Each stream is begun by a page in the first process and read by a page in the second one, which has its token.
-What is streamed carries the time at which it was due; one program reads both pages. "Added" is the time between
-its arrival at the producer's page and at the other one. Redis's own count of commands is taken over the same
-seconds. Other work on the machine shows in the latency, not in the count.
+A token of a stream carries the time at which it was due; one program reads both pages. "Added" is the time
+between its arrival at the producer's page and at the other one. Redis's own count of commands is taken over
+the same seconds. Other work on the machine shows in the latency, not in the count.
 """
 
 from __future__ import annotations

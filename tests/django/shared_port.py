@@ -1,4 +1,4 @@
-"""uvicorn on a port that several processes share: each has a socket of its own, the kernel spreads connections.
+"""uvicorn on a port that several processes share: each has its own socket, the kernel spreads connections.
 
 python shared_port.py PORT module:application
 """
