@@ -93,7 +93,8 @@ def make_application() -> Any:
         SECRET_KEY="benchmark",
         ALLOWED_HOSTS=["*"],
         INSTALLED_APPS=["channels", "djust_stream"],
-        DJUST_STREAM={"STORE": os.environ["STORE"]},
+        # So little that who reads a stream from its beginning, or missed a second, needs a snapshot.
+        DJUST_STREAM={"STORE": os.environ["STORE"], "LOG_BYTES": 8192},
     )
     django.setup()
     from djust_stream import StreamConsumer
