@@ -173,6 +173,10 @@ class Page:
         """The inner HTML of the first such element."""
         return str(self.eval("(selector) => document.querySelector(selector).innerHTML", selector))
 
+    def tab(self) -> Page:
+        """A second tab with the same address."""
+        return Page(self.browser, self.browser.run(self.page.context.new_page), self.eval("location.href"))
+
     def close(self) -> None:
         self.browser.run(self.page.context.close)
 

@@ -24,6 +24,8 @@ from . import Piece, Snapshot
 
 #: What a str takes beyond its characters: many small frames are more than their text.
 _FRAME_BYTES = 64
+#: Of more frames the snapshot is shorter, and sooner shown, for a reader that has none of them.
+_FEW = 20
 
 
 class MemoryStore:
@@ -50,13 +52,15 @@ class MemoryStore:
         with _Follower(log) as follower:
             while True:
                 first, frames = log.frames
-                if seq + 1 < first:
+                made = None
+                if seq + 1 < first or (seq == 0 and len(frames) > _FEW):
                     made = await log.snapshot()
-                    if made is None:
-                        yield Piece("gone", seq)
-                        return
+                if made is not None:
                     seq, text = made
                     yield Piece("snapshot", seq, (text,))
+                elif seq + 1 < first:
+                    yield Piece("gone", seq)
+                    return
                 elif seq < log.seq:
                     texts = frames[seq + 1 - first :]
                     seq += len(texts)

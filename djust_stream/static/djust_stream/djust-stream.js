@@ -244,6 +244,7 @@ const ofPage = { root: document, states: new Map() }; // the streams that came b
 export function applyFrame(frame, root = document, shown = ofPage) {
   const data = typeof frame === "string" ? readJson(frame) : frame;
   const list = Array.isArray(data?.o) ? expand(data.o) : data?.ops;
+  if (!Array.isArray(list) && AROUND.some((key) => data?.[key])) return void receive(data, shown);
   if (!Array.isArray(list)) return console.warn("djust_stream: not a frame:", frame);
   const stream = String(data.s ?? data.stream ?? "__default__");
   const home = streamSelector(stream);
@@ -269,6 +270,8 @@ export function applyFrame(frame, root = document, shown = ofPage) {
     shown.keep?.();
   }
 }
+
+const AROUND = ["frames", "snapshot", "token", "gone", "visit"]; // by what a message is known that is no frame
 
 /** What the server sent, when it is of a stream; else false.
  * @param {any} message @param {Shown} shown @returns {boolean} */

@@ -53,6 +53,15 @@ class Plain(StreamConsumer):
             raise
         ANSWERS[name] = "returned"
 
+    async def do_document(self, name: str, text: str, gap_s: float) -> None:
+        self.start_stream(name, self.document, name, text, gap_s)
+
+    async def document(self, name: str, text: str, gap_s: float) -> None:
+        """Markdown, seven characters at a time."""
+        for at in range(0, len(text), 7):
+            await self.stream_markdown(name, text[at : at + 7])
+            await asyncio.sleep(gap_s)
+
     async def do_flood(self, name: str, megabytes: int) -> None:
         """A producer at full speed; says how far it got when asked."""
         self.start_stream(name, self.flood, name, megabytes)

@@ -157,6 +157,20 @@ class Kept(Chat):
     )
 
 
+class Scripted(Chat):
+    """With our script: its page can come back to a stream."""
+
+    template = PAGE % (
+        "streamsite.views.Scripted",
+        '<div dj-stream="reply" id="reply" dj-update="ignore"></div>',
+        '<script type="module" src="/static/djust_stream/djust-stream.js"></script>',
+    )
+
+    @event_handler()
+    async def ask(self, **kwargs: Any) -> None:
+        await super().ask(tokens=1000, gap_ms=10)
+
+
 class DjustChat(Actions, LiveView):
     """djust's own mixin, for comparison."""
 
