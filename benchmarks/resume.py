@@ -4,7 +4,8 @@
 
 At each of the points of the answer one reader joins anew, and one that has seen its first frame, from a log
 that reaches back. Cost: the server's time from the question to the messages, the best of three, with one
-shot of the whole answer by ``render_markdown`` as the unit. A frame's record: what a stream pays for being resumable.
+shot of the whole answer by ``render_markdown`` as the unit. A frame's record: what a stream pays for being
+resumable.
 """
 
 from __future__ import annotations

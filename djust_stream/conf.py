@@ -100,6 +100,32 @@ def rate(value: object) -> Rate | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A setting that says where streams are kept: "memory", or the URL of a Redis."""
+
+    default: str
+    says: str
+
+    def fault(self, value: object) -> str | None:
+        """What is wrong with the value, or None; without a password that may be in it."""
+        if not isinstance(value, str) or not value:
+            return f"is a text, not {value!r}"
+        try:
+            self.store(value, 4096, 1.0)
+        except (ImportError, ValueError) as error:
+            return f"does not do: {error}"
+        return None
+
+    def store(self, value: str, log_bytes: int, interval_s: float) -> Store:
+        """The store there. Raises ImportError without redis-py; ValueError for what is no URL of a Redis."""
+        if value == "memory":
+            return MemoryStore(log_bytes)
+        from .stores.redis import RedisStore
+
+        return RedisStore(value, log_bytes, interval_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """A setting that is one of ``choices``, or None."""
 
@@ -149,7 +175,8 @@ def _near(name: object, names: Sequence[str]) -> str:
 
 
 _DEFAULT = Limits()
-SETTINGS: dict[str, Number | Text | Choice | RateText | Options] = {
+STORE = Place("memory", '"memory", or the URL of the Redis that all processes of the site share')
+SETTINGS: dict[str, Number | Text | Choice | RateText | Place | Options] = {
     "INTERVAL_S": Number(_DEFAULT.interval_s, 0.001, 10, "seconds between two frames of a stream"),
     "MAX_PENDING_BYTES": Number(
         _DEFAULT.max_pending_bytes, 1024, 1 << 30, "what may wait for a reader before its writer waits"
@@ -165,6 +192,7 @@ SETTINGS: dict[str, Number | Text | Choice | RateText | Options] = {
         30.0, 0, 86400, "seconds for which a stream goes on without a reader, and is kept after its end"
     ),
     "LOG_BYTES": Number(256 << 10, 4096, 1 << 30, "what the newest frames of a stream may take"),
+    "STORE": STORE,
     "TOKEN_AGE_S": Number(86400.0, 1, 31_536_000, "seconds for which a page can come back to a stream"),
     "HEARTBEAT_S": Number(15.0, 0.01, 3600, "seconds of silence after which an SSE response sends a comment"),
     "MAX_STREAMS": Number(1000, 1, 1_000_000, "how many SSE responses one process serves at a time"),
@@ -230,7 +258,7 @@ def limits() -> Limits:
 @cache
 def store() -> Store:
     """Where the streams of this process are kept for readers that come back."""
-    return MemoryStore(get("LOG_BYTES"))
+    return STORE.store(get("STORE"), get("LOG_BYTES"), get("INTERVAL_S"))
 
 
 @cache

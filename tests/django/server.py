@@ -36,9 +36,10 @@ def _free_port() -> int:
 class Server:
     """The server in a process of its own; stopped at the end, its output kept for a failure's message."""
 
-    def __init__(self, kind: str = "uvicorn", **environment: str) -> None:
+    def __init__(self, kind: str = "uvicorn", port: int = 0, **environment: str) -> None:
+        """port: one that several servers share ("shared"); 0: a free one."""
         self.kind = kind
-        self.port = _free_port()
+        self.port = port or _free_port()
         self._environment = environment
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process: subprocess.Popen[bytes] | None = None
@@ -52,6 +53,8 @@ class Server:
             flags += ["--log-level", "warning", "--graceful-timeout", "1", "--worker-class", self.kind]
             flags += ["--worker-tmp-dir", tempfile.gettempdir(), "--bind", f"127.0.0.1:{self.port}"]
             return ["-m", "gunicorn", *flags, "streamsite.wsgi:application"]
+        if self.kind == "shared":
+            return [str(HERE / "shared_port.py"), str(self.port), application]
         flags = ["--log-level", "warning", "--lifespan", "off", "--timeout-graceful-shutdown", "1"]
         return ["-m", "uvicorn", "--host", "127.0.0.1", "--port", str(self.port), *flags, application]
 
@@ -99,6 +102,12 @@ class Server:
             and not ("closed protocol" in text and "/djust_stream/" not in text.split("closed protocol")[0])
             for text in tracebacks
         )
+
+    def kill(self) -> None:
+        """As a machine that loses its power."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
     @property
     def pid(self) -> int:

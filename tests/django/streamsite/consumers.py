@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -116,6 +117,9 @@ class Plain(StreamConsumer):
 
     async def do_how(self, name: str) -> None:
         await self.send_json({"how": ANSWERS.get(name)})
+
+    async def do_pid(self) -> None:
+        await self.send_json({"pid": os.getpid()})
 
     async def do_crash(self) -> None:
         raise SystemExit("the consumer dies")
