@@ -22,12 +22,15 @@ import weakref
 from time import monotonic
 from typing import Protocol
 
+from ._core import Deadline
 from .counts import count
 
 log = logging.getLogger("djust_stream")
 
 #: For so long a tick keeps the event loop for itself; what is left of it goes on at the loop's next turn.
 _SLICE_S = 0.001
+#: Intervals after which a tick is late: whoever pushes then gives the event loop a turn.
+_LATE = 1.5
 
 
 class Member(Protocol):
@@ -40,7 +43,7 @@ class Member(Protocol):
 class Clock:
     """The ticks of one event loop; used in its thread only."""
 
-    __slots__ = ("__weakref__", "_due", "_left", "_loop", "_members", "_timer", "interval_s")
+    __slots__ = ("__weakref__", "_due", "_left", "_loop", "_members", "_timer", "interval_s", "late")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, interval_s: float) -> None:
         # Weak: this clock is a value in a dict whose weak key is the loop.
@@ -49,6 +52,7 @@ class Clock:
         self._left: list[Member] = []  # of a tick that is under way
         self._timer: asyncio.Handle | None = None
         self._due = 0.0  # when the timer should fire
+        self.late = Deadline()  # from then on the loop has not had the turn it was due
         self.interval_s = interval_s
 
     @property
@@ -79,11 +83,12 @@ class Clock:
         if loop is not None:
             wait_s = max(0.0, min(wait_s, self.interval_s))
             self._due = monotonic() + wait_s
+            self.late.at = self._due + (_LATE - 1) * self.interval_s
             self._timer = loop.call_later(wait_s, self._tick)
 
     def _tick(self) -> None:
         now = monotonic()
-        if now - self._due > self.interval_s / 2:
+        if now > self.late.at:
             count("late_ticks")
         self._left = list(self._members)
         self._left.reverse()
@@ -94,6 +99,7 @@ class Clock:
         self._timer = None
         members, left = self._members, self._left
         until = (now := monotonic()) + _SLICE_S
+        self.late.at = now + _LATE * self.interval_s
         while left and monotonic() < until:
             member = left.pop()
             try:
