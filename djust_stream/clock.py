@@ -24,11 +24,12 @@ from typing import Protocol
 
 from ._core import Deadline
 from .counts import count
+from .outbox import hold, release
 
 log = logging.getLogger("djust_stream")
 
 #: For so long a tick keeps the event loop for itself; what is left of it goes on at the loop's next turn.
-_SLICE_S = 0.001
+_SLICE_S = 0.0005
 #: Intervals after which a tick is late: whoever pushes then gives the event loop a turn.
 _LATE = 1.5
 
@@ -100,6 +101,7 @@ class Clock:
         members, left = self._members, self._left
         until = (now := monotonic()) + _SLICE_S
         self.late.at = now + _LATE * self.interval_s
+        hold()
         while left and monotonic() < until:
             member = left.pop()
             try:
@@ -110,6 +112,7 @@ class Clock:
                 stays = False
             if not stays:
                 members.pop(member, None)
+        release()
         if self._timer is not None:
             return
         loop = self.loop

@@ -13,9 +13,9 @@ typedef struct {
     PyObject ob_base; /* what PyObject_HEAD is */
     djs_batch batch;
     djs_mutex lock;
-    size_t pushes;      /* in all */
+    size_t pushes;         /* in all */
     PyObject *quick_until; /* a Deadline; NULL: never quick */
-    size_t quick_below; /* pending bytes */
+    size_t quick_below;    /* pending bytes */
 } BatchObject;
 
 static const char too_big[] =
@@ -116,9 +116,8 @@ bool Batch_queue(PyObject *object, PyObject *text) {
     djs_buf spare = {0};
     if (!djs_utf8(text, "text", &arg.text, &arg.n, &spare)) return false;
     djs_lock(&self->lock);
-    bool queued = djs_batch_pending_bytes(&self->batch) + arg.n < self->quick_below &&
-                  self->quick_until && !Deadline_passed(self->quick_until) &&
-                  !djs_batch_push(&self->batch, DJS_OP_TEXT, &arg);
+    bool queued = djs_batch_pending_bytes(&self->batch) + arg.n < self->quick_below && self->quick_until &&
+                  !Deadline_passed(self->quick_until) && !djs_batch_push(&self->batch, DJS_OP_TEXT, &arg);
     self->pushes += queued;
     djs_unlock(&self->lock);
     if (spare.cap) djs_buf_free(&spare);

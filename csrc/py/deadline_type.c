@@ -1,7 +1,7 @@
 /* _core.Deadline: a time that many batches look at and one clock moves.
  *
- * Until then a push has nothing to do but push. With a time of its own for each batch, a clock with a thousand
- * streams would have a thousand times to move at each of its ticks.
+ * Until then a push has nothing to do but push. With a time of its own for each batch, a clock with a
+ * thousand streams would have a thousand times to move at each of its ticks.
  *
  * Read and written without a lock, from any thread: each of them sees some time that was set.
  *
@@ -41,7 +41,8 @@ static int Deadline_set(DeadlineObject *self, PyObject *value, void *Py_UNUSED(c
 }
 
 static PyGetSetDef Deadline_getset[] = {
-    {"at", (getter)Deadline_get, (setter)Deadline_set, "By time.monotonic; 0.0 at first, which is past.", NULL},
+    {"at", (getter)Deadline_get, (setter)Deadline_set, "By time.monotonic; 0.0 at first, which is past.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
