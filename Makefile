@@ -28,7 +28,7 @@ demo: $(DONE).demo $(DONE).core
 
 test c asan tsan fuzz bench lint corpus: export DJS_WERROR = 1
 
-test: $(DONE).chromium $(DONE).test $(DONE).core c
+test: $(DONE).chromium $(DONE).nginx $(DONE).redis $(DONE).unicode $(DONE).test $(DONE).core c
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
 	$(BIN)/python -m pytest -q $(if $(K),-k "$(K)")
 
@@ -60,6 +60,7 @@ bench: $(DONE).chromium $(DONE).valgrind $(DONE).test $(DONE).core
 	$(BIN)/python benchmarks/calls.py
 	$(BIN)/python benchmarks/load.py $(if $(QUICK),--quick)
 	$(BIN)/python benchmarks/fragment.py
+	$(BIN)/python benchmarks/providers.py $(if $(QUICK),,--stops 200)
 	$(if $(QUICK),,$(BIN)/python benchmarks/markdown.py)
 	$(if $(QUICK),,$(BIN)/python benchmarks/compare.py)
 
@@ -99,6 +100,6 @@ $(DONE).core: $(C_FILES) | $(if $(filter demo,$(MAKECMDGOALS)),$(DONE).demo,$(DO
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE).chromium $(DONE).valgrind: $(DONE).%: | venv
+$(DONE).chromium $(DONE).nginx $(DONE).redis $(DONE).unicode $(DONE).valgrind: $(DONE).%: | venv
 	@tools/debian.sh $*
 	@touch $@

@@ -60,6 +60,21 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A setting that is one of ``choices``, or None."""
+
+    default: str | None
+    says: str
+    choices: tuple[str, ...]
+
+    def fault(self, value: object) -> str | None:
+        """What is wrong with the value, or None."""
+        if value is None or value in self.choices:
+            return None
+        return f"is None or {' or '.join(map(repr, self.choices))}, not {value!r}"
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """A setting that is a dict of options, which the Markdown engine itself checks."""
 
@@ -94,7 +109,7 @@ def _near(name: object, names: Sequence[str]) -> str:
 
 
 _DEFAULT = Limits()
-SETTINGS: dict[str, Number | Text | Options] = {
+SETTINGS: dict[str, Number | Text | Choice | Options] = {
     "INTERVAL_S": Number(_DEFAULT.interval_s, 0.001, 10, "seconds between two frames of a stream"),
     "MAX_PENDING_BYTES": Number(
         _DEFAULT.max_pending_bytes, 1024, 1 << 30, "what may wait for a reader before its writer waits"
@@ -110,6 +125,10 @@ SETTINGS: dict[str, Number | Text | Options] = {
         _DEFAULT.images, "how Markdown shows an image: as a link, or as the image", ("link", "show")
     ),
     "MARKDOWN": Options({}, "the options of MarkdownStream, for all Markdown: docs/markdown-options.md"),
+    "SMOOTH": Choice(
+        None, "how stream_from shows text that comes in bursts: as it comes, or evenly", ("word", "grapheme")
+    ),
+    "SMOOTH_MAX_LAG_S": Number(1.0, 0.05, 10, "seconds after which smoothed text is shown at the latest"),
     "ERROR_MESSAGE": Text(
         "Something went wrong. The answer may be incomplete.",
         "what a reader sees when start_stream's coroutine raises",

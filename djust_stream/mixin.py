@@ -34,6 +34,7 @@ from . import conf, ops
 from ._core import FINISHED, TURN, TextMethod
 from .answer import Answer
 from .sinks.channels import ChannelsSink
+from .smooth import Smoother
 from .sources import Event, Run, SourceError, StreamResult
 from .stream import Reader, Stream, StreamClosedError, Streams
 
@@ -340,6 +341,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         source: Any,
         *,
         markdown: bool = True,
+        smooth: str | None = None,
         on_chunk: Callable[[Any], Any] | None = None,
         on_event: Callable[[Event], Any] | None = None,
         on_complete: Callable[[StreamResult], Any] | None = None,
@@ -354,6 +356,8 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         entered; an iterator of str; a response of httpx; or a function that makes one of these, which
         ``stream_retry`` needs (in a coroutine of start_stream it does not). It is closed at the end.
         markdown: False shows plain text.
+        smooth: "word" or "grapheme" shows text that comes in bursts evenly, at most SMOOTH_MAX_LAG_S after it
+        came; "off" as it comes; None: as the setting SMOOTH says. Law: sources/pace.py.
         on_chunk(chunk), on_event(event): before it is shown; an on_event that returns False keeps its event
         off the page. on_complete(result): ended or stopped. on_error(error). All may be coroutine functions.
         timeout_s: for the whole answer; first_token_timeout_s; idle_timeout_s: between two chunks.
@@ -367,21 +371,14 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         ops.check_name(stream_name)
         within = (self._djust_tasks or {}).get(stream_name) is asyncio.current_task()
         answer = Answer(self, stream_name, markdown)
-
-        async def show(event: Event) -> None:
-            if on_event is not None:
-                shown = on_event(event)
-                if (await shown if inspect.isawaitable(shown) else shown) is False:
-                    return
-            if (pushed := answer.show(event)) is not None:
-                await pushed
-
+        smoother = _smoother(answer, smooth)
         run = Run(
             source,
             on_chunk=on_chunk,
-            on_event=answer.show if on_event is None else show,
+            on_event=_shown(smoother or answer, on_event),
             on_complete=on_complete,
             on_error=on_error,
+            on_end=None if smoother is None else smoother.end,
             timeout_s=timeout_s,
             first_token_timeout_s=first_token_timeout_s,
             idle_timeout_s=idle_timeout_s,
@@ -391,7 +388,8 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             return await run.finish()
         if not within:
             if callable(source):
-                options: dict[str, Any] = {"markdown": markdown, "on_chunk": on_chunk, "on_event": on_event}
+                options: dict[str, Any] = {"markdown": markdown, "smooth": smooth}
+                options |= {"on_chunk": on_chunk, "on_event": on_event}
                 options |= {"on_complete": on_complete, "on_error": on_error, "timeout_s": timeout_s}
                 options |= {"first_token_timeout_s": first_token_timeout_s, "idle_timeout_s": idle_timeout_s}
                 again = (self.stream_from, (stream_name, source), options)
@@ -401,10 +399,13 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         if self._djust_runs is None:
             self._djust_runs = {}
         self._djust_runs[stream_name] = run
+        if smoother is not None:
+            run.flush = smoother.flush_quietly
         self._djust_results = _remember(self._djust_results, stream_name, run.result)
         try:
             result = await run.finish(_running if self._in_own_task() else None)
         except Exception as error:
+            run.flush()
             if not within and self._djust_runs.get(stream_name) is run:
                 await self._end_open(
                     streams, stream_name, ops.ERROR, self.stream_error_message(stream_name, error)
@@ -515,6 +516,8 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         streams = self._djust_streams
         stream = None if streams is None else streams.get(name)
         if streams is not None and stream is not None and stream.ended is None:
+            if run is not None:
+                run.flush()
             streams.end(stream, ops.DONE, "stopped")
         if run is not None:
             _stop(run, "stopped")
@@ -644,6 +647,35 @@ def _remember(kept: dict[str, Any] | None, name: str, value: Any) -> dict[str, A
     if len(kept) > _REMEMBERED:
         del kept[next(iter(kept))]
     return kept
+
+
+def _shown(
+    answer: Answer | Smoother, on_event: Callable[[Event], Any] | None
+) -> Callable[[Event], Awaitable[Any] | None]:
+    """What shows an event, once on_event has agreed."""
+    if on_event is None:
+        return answer.show
+
+    async def show(event: Event) -> None:
+        if isinstance(answer, Smoother) and (pushed := answer.make_way(event)) is not None:
+            await pushed
+        agreed = on_event(event)
+        if (await agreed if inspect.isawaitable(agreed) else agreed) is False:
+            return
+        if (pushed := answer.show(event)) is not None:
+            await pushed
+
+    return show
+
+
+def _smoother(answer: Answer, smooth: str | None) -> Smoother | None:
+    """What paces the answer, if anything does."""
+    unit = conf.get("SMOOTH") if smooth is None else smooth
+    if unit is None or unit == "off":
+        return None
+    if unit not in ("word", "grapheme"):
+        raise ValueError(f'smooth is "word", "grapheme", "off" or None, not {smooth!r}')
+    return Smoother(answer.show, unit, conf.get("SMOOTH_MAX_LAG_S"), conf.limits().interval_s)
 
 
 def _stop(run: Run, reason: str) -> None:

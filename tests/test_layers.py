@@ -41,14 +41,18 @@ ALLOWED: dict[str, set[str]] = {
     "stores": {"ops", "stream"},
     "sources": set(),
     "answer": {"fragment", "ops", "sources"},
-    "mixin": {"_core", "answer", "conf", "ops", "sinks", "sources", "stream", "markdown"},
+    "smooth": {"_core", "clock", "sources"},
+    "mixin": {"_core", "answer", "conf", "ops", "sinks", "smooth", "sources", "stream", "markdown"},
     "consumer": {"_core", "mixin", "sinks", "stream"},
     "checks": {"", "conf"},
     "apps": {"checks"},
+    "doctor": {"", "_core", "mixin"},
+    "management": {"doctor"},
     "templatetags": {"conf", "markdown"},
     "demo": {""},
+    "testing": {"_core", "mixin"},
 }
-WITHOUT_DJANGO = ["sources", "sources.router", "clock", "counts", "ops", "stream", "sinks.channels"]
+WITHOUT_DJANGO = ["sources", "smooth", "sources.router", "clock", "counts", "ops", "stream", "sinks.channels"]
 
 
 def part_of(path: Path) -> str:

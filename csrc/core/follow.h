@@ -19,9 +19,8 @@ int djs_follow_stops(const cmark_node *tail, const uint8_t *line, size_t n);
 void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail, const cmark_node *node,
                       size_t settled, const uint8_t *line, size_t n);
 
-/* Where no block is open, the unfinished line begins with a letter, so it is a paragraph: it begins on the
- * page. */
-void djs_follow_open(djs_spine *s, const uint8_t *line, size_t n);
+/* The same where nothing of the leaf can be shown: what its line waits for. */
+djs_wait djs_follow_wait(const djs_render *r, const cmark_node *tail, const uint8_t *line, size_t n);
 
 /* The unfinished line begins with a letter: it goes on with the paragraph, whatever it stands in. */
 void djs_follow_go_on(djs_spine *s, const uint8_t *line, size_t n);

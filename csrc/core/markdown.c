@@ -153,16 +153,15 @@ static bool feed_valid(djs_markdown *md, const uint8_t *bytes, size_t n) {
         md->fed += n;
         return true;
     }
-    size_t all = md->cut_n + n;
+    size_t all = md->cut_n + n, cut;
     if (!djs_buf_grow(&md->text, all)) return true;
     uint8_t *text = md->text.ptr + md->text.len;
-    memcpy(text, md->cut, md->cut_n);
+    for (size_t i = 0; i < md->cut_n; i++) text[i] = md->cut[i];
     memcpy(text + md->cut_n, bytes, n);
-    size_t valid = djs_utf8_valid(text, all), cut = all - valid;
-    if (cut >= sizeof md->cut || djs_utf8_unfinished(text + valid, cut) != cut || memchr(text, 0, valid))
-        return false;
-    memcpy(md->cut, text + valid, md->cut_n = cut);
-    md->text.len += valid;
+    if (!djs_utf8_plain(text, all, &cut)) return false;
+    for (size_t i = 0; i < cut; i++) md->cut[i] = text[all - cut + i];
+    md->cut_n = cut;
+    md->text.len += all - cut;
     md->fed += n;
     return true;
 }
@@ -412,6 +411,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         md->cut_n = 0;
         if (md->text.status || md->source.status) djs_memory_fail(DJS_ENOMEM);
     }
+    md->spine.effort.fed = md->fed;
     bool lines = take_lines(md);
     if (last) {
         if (md->text.len) whole_line(md, md->text.ptr, md->text.len);

@@ -22,6 +22,9 @@ size_t djs_word(const uint8_t *text, size_t n);
 /* held: as djs_inlines says. stop: as djs_leaf says. */
 unsigned djs_wait_for(char held, uint8_t stop);
 
+/* Nothing is to be done before the line is longer than `most`, or ends. */
+djs_wait djs_wait_until(size_t n, size_t most);
+
 /* Does what was added to the line change nothing? */
 bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n);
 
@@ -32,14 +35,24 @@ bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *all)
  */
 bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits);
 
+/* Does text[from..n) of the leaf mean nothing but itself? */
+bool djs_is_plain(const djs_leaf *leaf, size_t from, size_t n);
+
 /* The same for text that is known already. */
 bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits);
 
 /* Nothing of its text is on the page yet, which begins at `from`, and with a letter or digit. */
 void djs_leaf_at_start(djs_leaf *leaf, size_t from);
 
+/* The same for a text of any beginning: writes what of it can be shown, if that is something and needs no
+ * parser. Else false. */
+bool djs_leaf_begin(djs_leaf *leaf, djs_buf *html);
+
 /* Its text was parsed as `in` says, and is on the page: notes whether more of it needs a parser. */
 void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in);
+
+/* Nothing more of it is shown before n more bytes came, or its end. */
+void djs_leaf_wait(djs_leaf *leaf, size_t n);
 
 /* Is all of it on the page, as it will be when nothing follows? */
 bool djs_leaf_is_shown(const djs_leaf *leaf);

@@ -144,7 +144,7 @@ static bool link_open(djs_render *r, const cmark_node *node) {
         djs_buf_lit(r->out, "\" title=\"");
         attribute_text(r, node->as.link.title.data, (size_t)node->as.link.title.len);
     }
-    lit(r, "\" rel=\"nofollow noopener noreferrer\">");
+    lit(r, "\" rel=\"" DJS_LINK_REL "\">");
     return true;
 }
 

@@ -44,6 +44,7 @@ typedef struct {
  * stop nesting at 512, and an edit that counts depths would miss. */
 enum { DJS_MAX_NESTING = 100 };
 
+#define DJS_LINK_REL  "nofollow noopener noreferrer"
 #define DJS_CHECKED   "<input type=\"checkbox\" checked=\"\" disabled=\"\">"
 #define DJS_UNCHECKED "<input type=\"checkbox\" disabled=\"\">"
 

@@ -44,6 +44,39 @@ size_t djs_utf8_unfinished(const uint8_t *text, size_t n) {
     return 0;
 }
 
+/* Of a lead byte: how long its character is, which second byte it may have first, and how many more. */
+typedef struct {
+    uint8_t need, low, more;
+} lead;
+
+static lead lead_of(uint8_t c) {
+    if (c < 0xC2 || c > 0xF4) return (lead){0, 0, 0};
+    if (c < 0xE0) return (lead){2, 0x80, 0x3F};
+    if (c < 0xF0) return (lead){3, c == 0xE0 ? 0xA0 : 0x80, c == 0xE0 || c == 0xED ? 0x1F : 0x3F};
+    return (lead){4, c == 0xF0 ? 0x90 : 0x80, c == 0xF0 ? 0x2F : c == 0xF4 ? 0x0F : 0x3F};
+}
+
+bool djs_utf8_plain(const uint8_t *text, size_t n, size_t *cut) {
+    size_t i = 0;
+    while (i < n) {
+        uint8_t c = text[i];
+        if (c < 0x80) {
+            if (!c) return false;
+            i++;
+            continue;
+        }
+        lead l = lead_of(c);
+        size_t left = n - i;
+        if (!l.need || (left > 1 && (uint8_t)(text[i + 1] - l.low) > l.more)) return false;
+        if (l.need > 2 && left > 2 && (text[i + 2] & 0xC0) != 0x80) return false;
+        if (l.need > 3 && left > 3 && (text[i + 3] & 0xC0) != 0x80) return false;
+        if (l.need > left) break;
+        i += l.need;
+    }
+    *cut = n - i;
+    return true;
+}
+
 size_t djs_utf8_valid(const uint8_t *text, size_t n) {
     size_t i = 0, len, bad;
     while (i < n) {

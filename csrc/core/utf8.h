@@ -14,6 +14,9 @@ size_t djs_utf8_unfinished(const uint8_t *text, size_t n);
  * U+FFFD for every maximal part of an ill-formed sequence (Unicode 15, 3.9). */
 void djs_utf8_clean(djs_buf *out, const uint8_t *text, size_t n);
 
+/* Is it valid but for *cut bytes at its end, which begin a character, and without a NUL? */
+bool djs_utf8_plain(const uint8_t *text, size_t n, size_t *cut);
+
 /* The length of the valid prefix. */
 size_t djs_utf8_valid(const uint8_t *text, size_t n);
 

@@ -39,26 +39,33 @@ class Run:
         on_event: Callback | None = None,
         on_complete: Callback | None = None,
         on_error: Callback | None = None,
+        on_end: Callback | None = None,
         timeout_s: float | None = None,
         first_token_timeout_s: float | None = None,
         idle_timeout_s: float | None = None,
     ) -> None:
-        """on_chunk: each chunk as it came; on_event: each Event; on_complete: the StreamResult of a run that
-        ended or was stopped; on_error: the SourceError of one that failed.
+        """on_chunk: each chunk as it came; on_event: each Event; on_end: the StreamResult, however it ended;
+        then on_complete: the StreamResult of a run that ended or was stopped, or on_error: the SourceError of
+        one that failed.
         timeout_s: for all of it; first_token_timeout_s: to the first event; idle_timeout_s: between chunks.
         """
         self.result = StreamResult()
         self.task: asyncio.Task[None] | None = None
+        self.flush: Callable[[], object] = (
+            _nothing  # shows what its page holds back; to be called before stop
+        )
         self._upstream = Upstream(source)
         self._on_chunk, self._on_event = on_chunk, on_event
-        self._on_complete, self._on_error = on_complete, on_error
+        self._on_complete, self._on_error, self._on_end = on_complete, on_error, on_end
+        self._ending = False
         self._limits = (timeout_s, first_token_timeout_s, idle_timeout_s)
         self._text: list[str] = []
         self._thinking: list[str] = []
         self._calls: dict[int, ToolCall] = {}
         self._end: str | SourceError | None = None  # why it was interrupted
         self._timer: asyncio.TimerHandle | None = None
-        self._began_at = self._seen_at = monotonic()
+        self._time = monotonic
+        self._began_at = self._seen_at = self._time()
 
     def stop(self, reason: str = "stopped") -> None:
         """End it now; the text so far stays. Ended already: nothing."""
@@ -66,8 +73,10 @@ class Run:
 
     async def finish(self, tasks: set[asyncio.Task[Any]] | None = None) -> StreamResult:
         """Run to the end, in a task of its own, which is in ``tasks`` meanwhile; the result."""
-        self._began_at = self._seen_at = monotonic()
-        task = self.task = asyncio.get_running_loop().create_task(self._read_all())
+        loop = asyncio.get_running_loop()
+        self._time = loop.time  # the clock of its timers, which a test may set
+        self._began_at = self._seen_at = self._time()
+        task = self.task = loop.create_task(self._read_all())
         if tasks is not None:
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -110,6 +119,10 @@ class Run:
             await asyncio.wait({closing}, timeout=5)  # a library that does not close must not hold the page
         self._conclude(error)
         result = self.result
+        if self._on_end is not None:
+            self._ending = True  # what has ended is not stopped
+            await _await(self._on_end(result))
+            self._ending = False
         if result.error is None and self._on_complete is not None:
             await _await(self._on_complete(result))
         elif result.error is not None and self._on_error is not None:
@@ -118,10 +131,10 @@ class Run:
     async def _read_chunks(self) -> None:
         result = self.result
         on_chunk, on_event = self._on_chunk, self._on_event
-        known = False
+        known, now = False, self._time
         async with aclosing(self._upstream.chunks()) as chunks:
             async for chunk in chunks:
-                self._seen_at = monotonic()
+                self._seen_at = now()
                 result.chunks += 1
                 if on_chunk is not None:
                     await _await(on_chunk(chunk))
@@ -133,6 +146,8 @@ class Run:
         if known and (result.finish_reason is None or self._upstream.lacks_end()):
             result.finish_reason = None
             raise NetworkError("the provider's stream ceased before its end")
+        if result.finish_reason == "error":  # Mistral's, OpenRouter's
+            raise from_body("the provider ended the answer: error")
         if result.finish_reason == "content_filter":
             raise ContentFilterError("the provider ended the answer: content_filter")
 
@@ -165,7 +180,7 @@ class Run:
         result = self.result
         result.text, result.thinking = "".join(self._text), "".join(self._thinking)
         result.tool_calls = list(self._calls.values())
-        result.duration_s = monotonic() - self._began_at
+        result.duration_s = self._time() - self._began_at
         if result.finish_reason is None:  # the provider has not come to tell all it would have told
             estimate = estimate_tokens(result.text + result.thinking)
             if estimate > result.usage.output_tokens:
@@ -183,7 +198,7 @@ class Run:
     # -- ends from outside ------------------------------------------------------------------------------
 
     def _interrupt(self, end: str | SourceError) -> None:
-        if self._end is not None or (self.task is not None and self.task.done()):
+        if self._end is not None or self._ending or (self.task is not None and self.task.done()):
             return
         self._end = end
         if self.task is not None:
@@ -192,7 +207,7 @@ class Run:
     def _watch(self) -> None:
         """Look again when the nearest of the time limits may have passed: one timer, nothing per chunk."""
         total_s, first_s, idle_s = self._limits
-        now = monotonic()
+        now = self._time()
         passed = []
         waits = []
         for limit_s, since, what in (
@@ -213,6 +228,10 @@ class Run:
             self._interrupt(SourceTimeoutError(passed[0]))
         elif waits:
             self._timer = asyncio.get_running_loop().call_later(min(waits), self._watch)
+
+
+def _nothing() -> None:
+    """Nothing is held back."""
 
 
 async def _await(answer: Any) -> None:

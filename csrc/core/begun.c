@@ -1,0 +1,203 @@
+/* A line that has begun.
+ *
+ * The law: the live tree is the one that cmark would have after the whole line,
+ * but for the end of the open paragraph's content. So only a beginning that
+ * means the same whatever follows may be given: nothing but the markers of
+ * containers, one to three spaces each, and then a letter or what begins text
+ * as certainly. Whether what is open goes on, ends, or takes the line as a lazy
+ * one is cmark's own decision.
+ *
+ *     "- **a"     an item, a paragraph in it
+ *     "  3. a"    an item of a list, or more of a paragraph that it cannot end
+ *     "- ", "3."  not yet
+ *     "- [a"      left to the copy: it may be a task, or a definition
+ *
+ * Checked by: tests/test_markdown.py, tests/c/random_markdown.c.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "begun.h"
+#include "complete.h"
+#include "follow.h"
+#include <cmark_ctype.h>
+
+static size_t spaces(const uint8_t *line, size_t i, size_t n) {
+    size_t from = i;
+    while (i < n && line[i] == ' ') i++;
+    return i - from;
+}
+
+/* Where the containers that go on in the line end in it. SIZE_MAX: nothing can be said. */
+static size_t skip_open(const djs_spine *s, const uint8_t *line, size_t n) {
+    size_t at = 0;
+    for (size_t i = 1; i < djs_level_count(s); i++) {
+        const cmark_node *node = djs_levels(s)[i].node;
+        size_t indent = spaces(line, at, n);
+        if (node->type == CMARK_NODE_ITEM) {
+            size_t width = (size_t)(node->as.list.marker_offset + node->as.list.padding);
+            if (indent < width) return at;
+            at += width;
+        } else if (node->type == CMARK_NODE_BLOCK_QUOTE) {
+            if (indent > 3 || at + indent >= n || line[at + indent] != '>') return at;
+            at += indent + 1;
+            at += at < n && line[at] == ' ';
+        } else if (!djs_is_list(node)) {
+            return SIZE_MAX;
+        }
+    }
+    return at;
+}
+
+/* The bytes of the container's marker at line[at], with the spaces after it; 0: there is none, or it may be
+ * code that follows. */
+static size_t marker(const uint8_t *line, size_t at, size_t n) {
+    size_t i = at;
+    if (line[i] == '>') return 1 + (i + 1 < n && line[i + 1] == ' ');
+    if (strchr("-+*", line[i])) {
+        i++;
+    } else {
+        while (i < n && i - at < 10 && cmark_isdigit(line[i])) i++;
+        if (i == at || i - at > 9 || i == n || (line[i] != '.' && line[i] != ')')) return 0;
+        i++;
+    }
+    size_t gap = spaces(line, i, n);
+    return gap && gap < 5 ? i + gap - at : 0;
+}
+
+/* Is this the beginning of a text, whatever follows? Not where it looks like a marker with code after it. */
+static bool is_text(const cmark_parser *parser, const uint8_t *text, size_t n) {
+    uint8_t c = text[0];
+    if (cmark_isalpha(c)) return true;
+    if (c >= 0xC0) return parser->line_number; /* else it may be a byte order mark */
+    if (cmark_isdigit(c)) {
+        size_t i = 0;
+        while (i < n && cmark_isdigit(text[i])) i++;
+        return i < n && text[i] != '.' && text[i] != ')';
+    }
+    if (c == '[') { /* "[x] " may be a task, "[x]:" a definition */
+        const uint8_t *end = memchr(text, ']', n);
+        return end && end + 1 < text + n && end[1] == '(';
+    }
+    return c && strchr("*_`\"'(", c) && djs_text_begun(parser, text, n);
+}
+
+static bool is_certain(const djs_spine *s, const uint8_t *line, size_t n) {
+    const cmark_node *open = s->live->current;
+    const djs_render_options *options = s->options;
+    if (s->raw || s->notes || options->math || options->alerts || s->growing) return false;
+    if (s->strict && open != s->live->root) return false; /* what the line ends would settle too early */
+    if (open->type == CMARK_NODE_PARAGRAPH) {
+        if (!djs_is_open(open) || open->content.ptr[0] == '[') return false; /* it may define something */
+    } else if (open->type != CMARK_NODE_DOCUMENT && open->type != CMARK_NODE_BLOCK_QUOTE &&
+               open->type != CMARK_NODE_ITEM && !djs_is_list(open)) {
+        return false;
+    }
+    size_t at = skip_open(s, line, n), length;
+    if (at == SIZE_MAX) return false;
+    for (;;) {
+        size_t indent = spaces(line, at, n);
+        at += indent;
+        if (indent > 3 || at == n) return false; /* code */
+        if (!(length = marker(line, at, n))) return is_text(s->live, line + at, n - at);
+        at += length;
+        if (at == n) return false;
+    }
+}
+
+/* The paragraph's content is to be what the line says so far. */
+static void add_rest(djs_spine *s, const uint8_t *line, size_t n) {
+    cmark_strbuf *content = &s->live->current->content;
+    if (n == s->begun) return;
+    cmark_strbuf_truncate(content, content->size - 1); /* its newline */
+    cmark_strbuf_put(content, line + s->begun, (bufsize_t)(n - s->begun));
+    cmark_strbuf_putc(content, '\n');
+    s->begun = n;
+}
+
+/* ---- what has settled, and the paragraph after it, on the page ---- */
+
+static void turn(djs_spine *s, djs_render *r, size_t settled) {
+    djs_spine_check(&s->html);
+    djs_page_turn(s->page, s->html.ptr, r->mark, settled, s->edits);
+    djs_spine_check(&s->page->tail);
+}
+
+/* A paragraph of plain text: no parser has to see it. */
+static bool show_plain(djs_spine *s, djs_render *r, size_t n) {
+    const cmark_node *node = s->live->current;
+    djs_leaf *leaf = &s->leaf;
+    djs_buf text = leaf->text, misses = leaf->misses;
+    size_t settled = s->html.len, mark = r->mark;
+    djs_render_open(r, s->live->current);
+    djs_buf_clear(&text);
+    djs_buf_clear(&misses);
+    *leaf = (djs_leaf){.on = true,
+                       .paragraph = true,
+                       .breaks = s->options->breaks,
+                       .node = node,
+                       .text = text,
+                       .misses = misses,
+                       .definitions = s->live->refmap->size,
+                       .head = s->html.len - settled,
+                       .firm = s->html.len,
+                       .line = n};
+    djs_follow_add(s, node->content.ptr, (size_t)node->content.size - 1);
+    if (!djs_leaf_begin(leaf, &s->html)) {
+        leaf->on = false;
+        djs_buf_cut(&s->html, settled);
+        r->mark = mark;
+        return false;
+    }
+    leaf->known = leaf->text.len;
+    leaf->firm -= settled;
+    r->mark = s->html.len;
+    turn(s, r, settled);
+    return true;
+}
+
+static void show_parsed(djs_spine *s, djs_render *r, const uint8_t *line, size_t n) {
+    cmark_node *node = s->live->current;
+    size_t settled = s->html.len;
+    r->tail = node;
+    djs_render_block(r, node);
+    turn(s, r, settled);
+    if (r->mark > r->tail_inside && r->mark >= r->tail_firm)
+        djs_follow_begin(s, r, node, node, settled, line, n);
+    else s->wait = djs_follow_wait(r, node, line, n);
+}
+
+static void show(djs_spine *s, const uint8_t *line, size_t n) {
+    djs_refmap map = {
+        .base = {.mem = &djs_scratch}, .below = (djs_refmap *)s->live->refmap, .misses = &s->leaf.misses};
+    cmark_parser parser = djs_spine_scratch(s);
+    djs_render r = djs_spine_renderer(s, &parser, &map.base);
+    r.passing = true;
+    r.slugs = NULL;
+    s->leaf.on = false;
+    add_rest(s, line, n);
+    if (!show_plain(s, &r, n)) show_parsed(s, &r, line, n);
+    djs_buf_clear(&s->html);
+    s->mark = 0;
+}
+
+bool djs_begun_show(djs_spine *s, const uint8_t *line, size_t n) {
+    djs_leaf *leaf = &s->leaf;
+    if (!s->begun) {
+        if (!is_certain(s, line, n)) return false;
+        djs_spine_feed(s->live, line, n);
+        s->begun = n;
+        djs_spine_settle(s);
+        djs_follow_line(s);
+        if (leaf->on) leaf->line = n; /* it goes on */
+    }
+    if (leaf->on && leaf->line) djs_follow_show(s);
+    else show(s, line, n);
+    return true;
+}
+
+bool djs_begun_line(djs_spine *s, const uint8_t *line, size_t n) {
+    if (!s->begun) return false;
+    add_rest(s, line, n);
+    s->begun = 0;
+    djs_follow_line(s);
+    return true;
+}

@@ -1,0 +1,129 @@
+/* A link that grows.
+ *
+ * The law: the page shows what djs_leaf_show would show by parsing.
+ *
+ *     see [the docs](https://x.org/a).
+ *         |         |             the text, as a link that leads nowhere yet
+ *         |                     | the link
+ *
+ * Simple is a text without anything that could mean something, and an address
+ * that needs no escaping and no second thought about where it ends. Left to
+ * the parser: titles, addresses with parentheses, references, footnotes, links
+ * whose address the application rewrites.
+ *
+ * Checked by: tests/test_markdown.py, tests/c/random_markdown.c.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "link.h"
+#include "plain.h"
+#include "url.h"
+#include <cmark_ctype.h>
+
+#define LINK_BEGUN "<a href=\"#\">"
+
+enum { MOST = 600 }; /* bytes of text and address */
+
+static bool is_edge(uint8_t c) { return cmark_isalnum(c) || c >= 0x80; }
+
+/* The end of the address that begins at text[at], or n. */
+static size_t address_end(const uint8_t *text, size_t at, size_t n) {
+    while (at < n && (cmark_isalnum(text[at]) || (text[at] && strchr("-._/:?#=%+,;~@", text[at])))) at++;
+    return at;
+}
+
+static bool complete(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    const uint8_t *text = leaf->text.ptr;
+    size_t n = leaf->text.len, from = leaf->link + 1, to = leaf->link_end, at = to + 2;
+    size_t end = address_end(text, at, n);
+    uint8_t bytes[MOST + 64];
+    djs_buf html = {.ptr = bytes, .cap = sizeof bytes};
+    djs_url url = {0};
+    leaf->link_end = 0;
+    djs_url_feed(&url, text + at, end - at, 1, false);
+    if (end == at || end == n || text[end] != ')' || end - from > MOST || !djs_url_end(&url)) return false;
+    djs_buf_lit(&html, "<a href=\"");
+    djs_buf_put(&html, text + at, end - at);
+    djs_buf_lit(&html, "\" rel=\"" DJS_LINK_REL "\">");
+    djs_buf_put(&html, text + from, to - from);
+    djs_buf_lit(&html, "</a>");
+    djs_page_amend(page, leaf->firm + leaf->link_html, html.ptr, html.len, edits);
+    leaf->plain = leaf->shown = leaf->seen = end + 1;
+    leaf->wake = 0;
+    return djs_leaf_catch_up(leaf, page, edits);
+}
+
+/* The leaf was parsed: is what the page shows of it, from what is firm on, nothing but plain text, or that
+ * and the text of a link? Then it is as if no parser had been needed. */
+static bool recover(djs_leaf *leaf, const djs_page *page) {
+    const uint8_t *text = leaf->text.ptr, *tail = page->tail.ptr + leaf->firm;
+    size_t from = leaf->context, at = leaf->text.len, shown = page->tail.len - leaf->firm,
+           n = sizeof LINK_BEGUN - 1;
+    while (at > from && text[at - 1] != '[') at--;
+    if (at-- == from || !djs_is_plain(leaf, from, at)) return false;
+    size_t told = at;
+    while (told > from && (text[told - 1] == ' ' || text[told - 1] == '!')) told--;
+    if (shown < told - from || memcmp(tail, text + from, told - from)) return false;
+    leaf->link_end = 0;
+    if (shown > told - from) {
+        const uint8_t *close = memchr(text + at, ']', leaf->text.len - at);
+        size_t inner = close ? (size_t)(close - text) - at - 1 : 0;
+        if (!inner || close[1] != '(' || shown != at - from + n + inner ||
+            memcmp(tail + told - from, text + told, at - told) || memcmp(tail + at - from, LINK_BEGUN, n) ||
+            memcmp(tail + at - from + n, text + at + 1, inner) || !djs_is_plain(leaf, at + 1, at + 1 + inner))
+            return false;
+        leaf->link = at;
+        leaf->link_end = at + 1 + inner;
+        leaf->link_html = at - from;
+        told = at;
+    }
+    leaf->quiet = leaf->settled = true;
+    leaf->in_code = false;
+    leaf->span = DJS_SPAN_NONE;
+    leaf->base = 0;
+    leaf->seen = at;
+    leaf->plain = leaf->shown = told;
+    return true;
+}
+
+/* Is text[at..end], "[label]", nothing but itself, as no such label is defined (yet)? */
+static bool is_bracket(const djs_render *r, const uint8_t *text, size_t at, size_t end) {
+    cmark_chunk label = {(unsigned char *)text + at + 1, (bufsize_t)(end - at - 1), 0};
+    return !strchr("[:!*_`~\\", text[end + 1]) && !cmark_map_lookup(r->map, &label);
+}
+
+bool djs_link_show(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_edits *edits) {
+    if (!leaf->wake || r->notes || r->options->links || (!leaf->quiet && !recover(leaf, page))) return false;
+    if (leaf->link_end) return complete(leaf, page, edits);
+    const uint8_t *text = leaf->text.ptr;
+    size_t n = leaf->text.len, at = leaf->seen;
+    if (!leaf->settled || at >= n || text[at] != '[') return false;
+    const uint8_t *close = memchr(text + at, ']', n - at);
+    size_t end = close ? (size_t)(close - text) : n, from = page->tail.len - leaf->unsent;
+    if (end == n || end - at < 2 || end - at > MOST / 2) return false;
+    if (!is_edge(text[at + 1]) || !is_edge(text[end - 1]) || !djs_is_plain(leaf, at + 1, end)) return false;
+    size_t next = end + 1;
+    while (next < n && text[next] == ' ') next++;
+    if (next == n && !leaf->definitions) { /* what follows decides */
+        leaf->patience = n;
+        return true;
+    }
+    if (next == n || (text[end + 1] != '(' && !is_bracket(r, text, at, end))) return false;
+    if (text[end + 1] != '(') {
+        leaf->seen = end + 1;
+        leaf->wake = 0;
+        return djs_leaf_catch_up(leaf, page, edits);
+    }
+    if (address_end(text, end + 2, n) < n && text[address_end(text, end + 2, n)] != ')') return false;
+    djs_buf_put(&page->tail, text + leaf->shown, at - leaf->shown);
+    leaf->link = at;
+    leaf->link_end = end;
+    leaf->link_html = page->tail.len - leaf->firm;
+    djs_buf_lit(&page->tail, LINK_BEGUN);
+    djs_buf_put(&page->tail, text + at + 1, end - at - 1);
+    djs_page_grow(page, from, edits);
+    leaf->unsent = 0;
+    leaf->plain = leaf->shown = at;
+    leaf->wake = djs_wait_for(')', leaf->stop);
+    leaf->patience = SIZE_MAX;
+    return address_end(text, end + 2, n) == n || complete(leaf, page, edits);
+}
