@@ -54,8 +54,8 @@ class Batch:
         Raises ValueError for an edit that the djust form cannot say.
         """
 
-    def quick(self, until: float, below: int, /) -> None:
-        """Until then (time.monotonic) and while fewer bytes wait, TextMethod pushes by itself; 0, 0: not."""
+    def quick(self, until: Deadline | None, below: int, /) -> None:
+        """Until then and while fewer bytes wait, TextMethod pushes by itself; None, 0: not."""
 
     def absorb(self, more: Batch, /) -> int:
         """Add what waits in another batch of the same stream, which stays as it is; returns how many bytes
@@ -79,6 +79,12 @@ class Batch:
 
 def frame_counts() -> tuple[int, int, int]:
     """What all batches have encoded: how many frames, their bytes, the ops that were merged away."""
+
+class Deadline:
+    """A time that the batches of one clock look at."""
+
+    at: float
+    """By time.monotonic; 0.0 at first, which is past."""
 
 class BatchOwner:
     """The base of Stream: has its batch where TextMethod finds it."""
