@@ -126,7 +126,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         ``_ws_consumer`` yourself. What is streamed afterwards goes nowhere, without an exception.
         """
         streams = self._djust_streams
-        if streams is not None:
+        if streams is not None and not streams.away:  # it is told so more than once
             streams.reader.close()
 
     def _lose_streams(self) -> None:
