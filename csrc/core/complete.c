@@ -87,12 +87,14 @@ static bool tag_told(const uint8_t *text, size_t n, int kind) {
     return i < n;
 }
 
-bool djs_line_ends_html(const cmark_parser *parser, const cmark_node *before) {
-    return before->type == CMARK_NODE_HTML_BLOCK && !(before->flags & CMARK_NODE__OPEN) &&
-           parser->current == before->parent && before->as.literal.len;
+cmark_node *djs_line_ends_html(const cmark_parser *parser, cmark_node *before) {
+    cmark_node *html = parser->current->last_child;
+    if (before->type == CMARK_NODE_HTML_BLOCK && parser->current == before->parent) html = before;
+    if (!html || html->type != CMARK_NODE_HTML_BLOCK || html->flags & CMARK_NODE__OPEN) return NULL;
+    return html->as.literal.len && (html == before || html->start_line == parser->line_number) ? html : NULL;
 }
 
-bool djs_line_told(const cmark_parser *parser, const cmark_node *before, const uint8_t *line, size_t n) {
+bool djs_line_told(const cmark_parser *parser, cmark_node *before, const uint8_t *line, size_t n) {
     const cmark_node *node = parser->current;
     bool fresh = node != before;
     size_t offset = (size_t)parser->offset, start = (size_t)parser->first_nonspace;
@@ -104,7 +106,8 @@ bool djs_line_told(const cmark_parser *parser, const cmark_node *before, const u
     case CMARK_NODE_HEADING: /* "##" may go on; an underline is told by its end */
         return !node->as.heading.setext && node->content.size > 1;
     case CMARK_NODE_CODE_BLOCK:
-        if (!node->as.code.fenced) return start < n;
+        if (!node->as.code.fenced) /* "-     -" may become a thematic break */
+            return start < n && !(fresh && only(line + start, n - start, "-*_ \t"));
         if (fresh) return false; /* an info string, or a "`" that makes it text */
         if (parser->indent > 3) return true;
         if (djs_cmark_is_math(node)) return start < n;
@@ -160,11 +163,22 @@ static bool begins(const uint8_t *word, size_t n, const char *with) {
     return n >= len && !memcmp(word, with, len);
 }
 
-bool djs_link_begun(const uint8_t *word, size_t n) {
-    static const char *const starts[] = {"https://", "http://", "ftp://", "www."};
-    if (*word != 'h' && *word != 'f' && *word != 'w') return false;
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        if (n <= strlen(starts[i]) && !memcmp(word, starts[i], n)) return true;
+/* How addresses begin, by their first letter: those of the web, and of the mailboxes that stand in texts
+ * most. Not "admin" and the like: an "a" would have to wait for what follows. */
+static const char *const address_starts[][6] = {
+    ['c' - 'a'] = {"contact"},
+    ['f' - 'a'] = {"ftp://"},
+    ['h' - 'a'] = {"https://", "http://", "help", "hello"},
+    ['i' - 'a'] = {"info"},
+    ['s' - 'a'] = {"support", "sales"},
+    ['w' - 'a'] = {"www."},
+};
+
+bool djs_address_begun(const uint8_t *word, size_t n) {
+    size_t letter = (size_t)(*word - 'a');
+    if (letter >= sizeof address_starts / sizeof *address_starts) return false;
+    for (const char *const *start = address_starts[letter]; *start; start++)
+        if (n <= strlen(*start) && !memcmp(word, *start, n)) return true;
     return false;
 }
 
@@ -195,35 +209,46 @@ static size_t last_entity(const uint8_t *text, size_t n) {
     return i > limit && text[i - 1] == '&' ? i - 1 : n;
 }
 
-/* One step: the bytes to hold back at the end, or 0. */
-static size_t hold(const uint8_t *text, size_t n) {
+/* One step: the bytes to hold back at the end, or 0. *ended: what was held back so far ends the word before.
+ */
+static size_t hold(const uint8_t *text, size_t n, bool *ended) {
     uint8_t c = text[n - 1];
+    bool ends = *ended;
+    *ended |= c != '_';
     if (kind[c] & SPACE) return 1;
     if (kind[c] & MARKER && !escaped(text, n - 1)) return 1;
+    *ended = true;
     size_t limit = n > DJS_HOLD_TAG ? n - DJS_HOLD_TAG : 0;
     size_t at = last_entity(text, n);
     if (at < n && !escaped(text, at)) return n - at;
     at = last_tag(text, limit, n);
     if (at < n && !escaped(text, at) && tag_open(text + at, n - at)) return n - at;
+    if (ends) return 0;
+    *ended = false;
     for (at = n; at > limit && !(kind[text[at - 1]] & (SPACE | OPENS)); at--) {}
     if (at == n) return 0;
     size_t word = n; /* "见https" */
     while (word > at && text[word - 1] < 0x80) word--;
-    if (word > at && word < n && djs_link_begun(text + word, n - word)) return n - word;
+    if (word > at && word < n && djs_address_begun(text + word, n - word)) return n - word;
     if (at > 1 && text[at - 1] == '(' && text[at - 2] == ']') return 0; /* a link has said it is one */
-    if (djs_link_begun(text + at, n - at)) return n - at;
+    if (djs_address_begun(text + at, n - at)) return n - at;
     bool link = begins(text + at, n - at, "http") || begins(text + at, n - at, "www.");
     if (link) return kind[c] & ENDS_LINK ? 1 : 0;
-    /* An address becomes a link when its domain has a dot: what follows the "@" waits for the word's end. */
+    /* An address becomes a link when its domain has a dot: what follows the "@" waits for the domain's end.
+     */
     const uint8_t *sign = memchr(text + at, '@', n - at);
     if (!sign || sign == text + at || !cmark_isalnum(sign[-1])) return 0;
-    return n - (size_t)(sign - text);
+    at = (size_t)(sign - text);
+    for (size_t i = at + 1; i < n; i++)
+        if (!cmark_isalnum(text[i]) && !strchr(".-_", text[i])) return 0;
+    return n - at;
 }
 
 size_t djs_text_told(const uint8_t *text, size_t n) {
     size_t back;
+    bool ended = false;
     if (n && text[n - 1] == '\n') n--; /* cmark ends each line with one, the unfinished one, too */
-    while (n && (back = hold(text, n))) n -= back;
+    while (n && (back = hold(text, n, &ended))) n -= back;
     return n;
 }
 

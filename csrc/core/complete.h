@@ -11,10 +11,11 @@
 
 /* Is it settled what kind of block the unfinished line belongs to? parser has
  * just processed it; line is its text; before is the block that was current. */
-bool djs_line_told(const cmark_parser *parser, const cmark_node *before, const uint8_t *line, size_t n);
+bool djs_line_told(const cmark_parser *parser, cmark_node *before, const uint8_t *line, size_t n);
 
-/* Did the unfinished line end this block of raw HTML, as its last line? */
-bool djs_line_ends_html(const cmark_parser *parser, const cmark_node *before);
+/* The block of raw HTML that the unfinished line ended, as its last line: the one that was current before, or
+ * one that began in this line. NULL if there is none. */
+cmark_node *djs_line_ends_html(const cmark_parser *parser, cmark_node *before);
 
 /* cmark reads the line as text of a paragraph. Does it, whatever follows? */
 bool djs_text_begun(const cmark_parser *parser, const uint8_t *text, size_t n);
@@ -23,8 +24,9 @@ bool djs_text_begun(const cmark_parser *parser, const uint8_t *text, size_t n);
  * entity, escape, tag or autolink that is not complete. */
 size_t djs_text_told(const uint8_t *text, size_t n);
 
-/* Is the word, which has not ended, the beginning of "https://", "www." or the like? */
-bool djs_link_begun(const uint8_t *word, size_t n);
+/* Is the word, which has not ended, the beginning of "https://", "www.", "support" or the like? What follows
+ * may make it a link. */
+bool djs_address_begun(const uint8_t *word, size_t n);
 
 /* How many bytes of an unfinished paragraph can be shown when its last line
  * may turn out to be the header of a table. */

@@ -67,7 +67,7 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
     leaf->firm = r->tail_firm - settled;
     leaf->taken = in->firm - context;
     djs_follow_add(s, tail->content.ptr + leaf->taken, size - leaf->taken);
-    leaf->parsed = leaf->known = leaf->text.len;
+    leaf->known = leaf->text.len;
     if (!leaf->paragraph) {
         while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
             n--; /* cmark has taken them from the content */
@@ -99,10 +99,11 @@ void djs_follow_go_on(djs_spine *s, const uint8_t *line, size_t n) {
     djs_follow_show(s);
 }
 
-/* Does the node's content begin with what is known of the leaf? */
-static bool is_known(const djs_leaf *leaf, const cmark_node *node, size_t size) {
-    size_t n = leaf->text.len;
-    return leaf->taken <= size && !memcmp(node->content.ptr + leaf->taken - n, leaf->text.ptr, n);
+/* Does the node's content begin with what is known of the leaf? The first `same` bytes do. */
+static bool is_known(const djs_leaf *leaf, const cmark_node *node, size_t size, size_t same) {
+    size_t n = leaf->text.len, skip = same + n > leaf->taken ? same + n - leaf->taken : 0;
+    if (leaf->taken > size) return false;
+    return !memcmp(node->content.ptr + leaf->taken - n + skip, leaf->text.ptr + skip, n - skip);
 }
 
 /* Were labels defined that the leaf, as the page shows it, may have asked for in vain? They are not late: the
@@ -123,7 +124,7 @@ static bool goes_on(djs_spine *s) {
     size_t size = (size_t)child->content.size;
     if (size && child->content.ptr[size - 1] == '\n')
         size--; /* not before the next line shows that there is one */
-    if (!is_known(leaf, child, size)) return false;
+    if (!is_known(leaf, child, size, leaf->same)) return false;
     if (leaf->start) {
         if (memcmp(s->page->tail.ptr, s->html.ptr, leaf->start)) return false;
         djs_page_settle(s->page, leaf->start);
@@ -134,6 +135,7 @@ static bool goes_on(djs_spine *s) {
     }
     leaf->node = child;
     djs_follow_add(s, child->content.ptr + leaf->taken, size - leaf->taken);
+    leaf->same = size; /* an open paragraph's content only grows */
     return true;
 }
 
@@ -150,7 +152,7 @@ void djs_follow_show(djs_spine *s) {
     djs_render r = djs_spine_renderer(s, &parser, &map.base);
     r.out = &s->spare;
     r.passing = true;
-    djs_leaf_show(&s->leaf, &r, s->page, s->edits);
+    djs_leaf_show(&s->leaf, &r, &s->effort, s->page, s->edits);
     djs_spine_check(&s->spare);
     djs_spine_check(&s->page->tail);
 }
@@ -159,7 +161,7 @@ bool djs_follow_settle(djs_spine *s, djs_render *r, cmark_node *node) {
     djs_leaf *leaf = &s->leaf;
     size_t size = (size_t)node->content.size, head;
     if (!leaf->on || is_outdated(s) || leaf->node != node || node->type != CMARK_NODE_PARAGRAPH ||
-        s->html.len || !is_known(leaf, node, size))
+        s->html.len || !is_known(leaf, node, size, 0))
         return false;
     djs_render_open(r, node);
     head = s->html.len;
@@ -170,6 +172,7 @@ bool djs_follow_settle(djs_spine *s, djs_render *r, cmark_node *node) {
     size_t end = size;
     while (end > leaf->taken && node->content.ptr[end - 1] == '\n') end--;
     djs_follow_add(s, node->content.ptr + leaf->taken, end - leaf->taken);
+    leaf->final = true;
     bool shown = !r->notes && (leaf->known == leaf->text.len || djs_leaf_catch_up(leaf, s->page, s->edits)) &&
                  djs_leaf_is_shown(leaf);
     djs_buf_put(&s->html, s->page->tail.ptr + head, (shown ? s->page->tail.len : leaf->firm) - head);

@@ -4,10 +4,8 @@
  * or cell, as unfinished would show. What is firm cannot be changed by any text that follows, but by
  * a definition, which patches the leaf when it has settled.
  *
- * Where nothing gets firm for long (an opener that nobody closes), the text is
- * parsed again only when it has grown by an eighth, so that a long line costs
- * a constant times its length; what is new appears with the next parse, so in
- * such a text it comes in larger steps.
+ * Where nothing gets firm for long (an opener that nobody closes), effort.h
+ * says when the text is parsed again; what is new appears with the next parse.
  *
  * Checked by: tests/test_markdown.py, tests/fuzz_markdown.py.
  *
@@ -18,8 +16,6 @@
 #include "notes.h"
 #include "plain.h"
 #include <cmark_ctype.h>
-
-enum { PATIENCE = 1024, GROWTH = 8 };
 
 djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n) {
     djs_buf_put(&leaf->text, text, n);
@@ -44,9 +40,9 @@ static void forget(djs_leaf *leaf, size_t html, size_t firm) {
     leaf->firm += html;
     while (keep && (leaf->text.ptr[keep] & 0xC0) == 0x80) keep--;
     leaf->context = firm - keep;
-    leaf->parsed = leaf->parsed > keep ? leaf->parsed - keep : 0;
     leaf->patience -= keep;
     leaf->known = leaf->known > keep ? leaf->known - keep : 0;
+    leaf->held = 0;
     leaf->seen -= keep;
     leaf->shown -= keep;
     leaf->plain -= keep;
@@ -70,19 +66,23 @@ static void settle_plain(djs_leaf *leaf, const djs_page *page, const djs_notes *
     else forget(leaf, leaf->base_html, leaf->base);
 }
 
-void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
+void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_effort *effort, djs_page *page, djs_edits *edits) {
     if (leaf->known == leaf->text.len) return;
     if (djs_link_show(leaf, r, page, edits) || djs_leaf_catch_up(leaf, page, edits)) {
         leaf->known = leaf->text.len;
         return;
     }
     settle_plain(leaf, page, r->notes);
-    size_t n = told(leaf);
     leaf->known = leaf->text.len;
     leaf->quiet = false;
     leaf->wake = 0;
-    if (n > PATIENCE && n >= leaf->parsed && n - leaf->parsed < leaf->parsed / GROWTH) return;
-    leaf->parsed = n;
+    leaf->mailbox = 0;
+    size_t cost = leaf->known - leaf->context + DJS_EFFORT_ONCE;
+    if (!djs_effort_take(effort, cost)) {
+        djs_leaf_wait(leaf, djs_effort_wait(effort, cost));
+        return;
+    }
+    size_t n = told(leaf);
     djs_inlines in = {.text = leaf->text.ptr, .n = n, .from = leaf->context, .unfinished = true};
     in.before = leaf->taken - leaf->text.len;
     djs_buf_cut(&leaf->misses, leaf->missed);

@@ -11,6 +11,7 @@
 #ifndef DJS_LEAF_H
 #define DJS_LEAF_H
 
+#include "effort.h"
 #include "page.h"
 #include "render_html.h"
 
@@ -30,12 +31,12 @@ typedef struct {
     size_t head;            /* bytes of that tag */
     size_t firm;            /* in djs_page.tail: where the HTML of what is firm ends */
     size_t taken;           /* bytes of content known, text among them */
+    size_t same;            /* the first of them, that node is known to have, too */
     djs_buf text;           /* the end of the content: `context` firm bytes, then what is not firm */
     size_t context;
     djs_buf misses; /* labels that it asked for in vain; the first `missed` bytes are firm */
     size_t missed;
     size_t definitions; /* labels that were defined when it began */
-    size_t parsed;      /* of text: known when it was parsed last */
     size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
     size_t known;  /* of text: what was known when it was shown last */
     size_t uses;   /* of footnotes by the tail, before what is not firm */
@@ -45,13 +46,16 @@ typedef struct {
     size_t base;   /* of text: where the last one began, with nothing open before it; or 0 */
     size_t base_html; /* in djs_page.tail: the same place, from leaf->firm on */
     size_t word;      /* of text: where the last word begins, as far as addresses go */
+    bool final;       /* nothing follows */
     bool in_code;     /* what is open is code, where the end of a line is a space */
     size_t unsent;    /* bytes at the end of djs_page.tail that no edit has brought: its start tag */
     size_t plain;     /* of text: where what was shown since it was quiet begins */
     size_t shown;     /* of text: what the page shows, trailing spaces not among it */
+    size_t held;      /* of text: what is held back in any case, from `shown` on */
     size_t seen;      /* of text: known to be plain */
     unsigned wake;    /* something is held back that only bytes of these classes can show; or 0 */
     size_t patience;  /* or a text that is longer than this */
+    size_t mailbox;   /* of text: the "@" of an address whose domain may go on, and is waited for; or 0 */
     size_t link;      /* of text: the "[" of the link at the end of the tail whose address has not ended, */
     size_t link_end;  /* its "]", or 0: there is none; */
     size_t link_html; /* and in djs_page.tail: where it begins, from leaf->firm on */
@@ -61,7 +65,7 @@ typedef struct {
 djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n);
 
 /* Shows what is known of it: renders with r, whose out is scratch space, and
- * amends the page. */
-void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits);
+ * amends the page. When that takes more than there is, a later call does. */
+void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_effort *effort, djs_page *page, djs_edits *edits);
 
 #endif

@@ -85,6 +85,12 @@ static bool recover(djs_leaf *leaf, const djs_page *page) {
     return true;
 }
 
+/* Is text[at..end], "[label]", nothing but itself, as no such label is defined (yet)? */
+static bool is_bracket(const djs_render *r, const uint8_t *text, size_t at, size_t end) {
+    cmark_chunk label = {(unsigned char *)text + at + 1, (bufsize_t)(end - at - 1), 0};
+    return !strchr("[:!*_`~\\", text[end + 1]) && !cmark_map_lookup(r->map, &label);
+}
+
 bool djs_link_show(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_edits *edits) {
     if (!leaf->wake || r->notes || r->options->links || (!leaf->quiet && !recover(leaf, page))) return false;
     if (leaf->link_end) return complete(leaf, page, edits);
@@ -93,8 +99,20 @@ bool djs_link_show(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_edit
     if (!leaf->settled || at >= n || text[at] != '[') return false;
     const uint8_t *close = memchr(text + at, ']', n - at);
     size_t end = close ? (size_t)(close - text) : n, from = page->tail.len - leaf->unsent;
-    if (end + 1 >= n || text[end + 1] != '(' || end - at < 2 || end - at > MOST / 2) return false;
+    if (end == n || end - at < 2 || end - at > MOST / 2) return false;
     if (!is_edge(text[at + 1]) || !is_edge(text[end - 1]) || !djs_is_plain(leaf, at + 1, end)) return false;
+    size_t next = end + 1;
+    while (next < n && text[next] == ' ') next++;
+    if (next == n && !leaf->definitions) { /* what follows decides */
+        leaf->patience = n;
+        return true;
+    }
+    if (next == n || (text[end + 1] != '(' && !is_bracket(r, text, at, end))) return false;
+    if (text[end + 1] != '(') {
+        leaf->seen = end + 1;
+        leaf->wake = 0;
+        return djs_leaf_catch_up(leaf, page, edits);
+    }
     if (address_end(text, end + 2, n) < n && text[address_end(text, end + 2, n)] != ')') return false;
     djs_buf_put(&page->tail, text + leaf->shown, at - leaf->shown);
     leaf->link = at;

@@ -411,6 +411,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         md->cut_n = 0;
         if (md->text.status || md->source.status) djs_memory_fail(DJS_ENOMEM);
     }
+    md->spine.effort.fed = md->fed;
     bool lines = take_lines(md);
     if (last) {
         if (md->text.len) whole_line(md, md->text.ptr, md->text.len);

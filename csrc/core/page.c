@@ -200,6 +200,14 @@ void djs_page_amend(djs_page *page, size_t at, const uint8_t *html, size_t n, dj
     if (page->tail.status) edits->html.status = page->tail.status;
 }
 
+void djs_page_text(djs_page *page, const uint8_t *text, size_t n, djs_edits *edits) {
+    djs_edit *edit = djs_edits_add(edits, DJS_GROW);
+    djs_buf_put(&page->tail, text, n);
+    djs_buf_put(&edits->html, text, n);
+    if (page->tail.status) edits->html.status = page->tail.status;
+    if (edit) edit->depth = page->end, edit->n = n;
+}
+
 void djs_page_grow(djs_page *page, size_t from, djs_edits *edits) {
     const uint8_t *html = page->tail.ptr;
     size_t n = page->tail.len;

@@ -47,6 +47,9 @@ typedef struct {
 /* The tail from tail[at] on is to read html[0..n). */
 void djs_page_amend(djs_page *page, size_t at, const uint8_t *html, size_t n, djs_edits *edits);
 
+/* Text without entities follows. */
+void djs_page_text(djs_page *page, const uint8_t *text, size_t n, djs_edits *edits);
+
 /* Its bytes from tail[from] on are new. */
 void djs_page_grow(djs_page *page, size_t from, djs_edits *edits);
 

@@ -72,10 +72,12 @@ static unsigned classes(const uint8_t *text, size_t n) {
     return all;
 }
 
+/* Is this the beginning of a line of text, and nothing else? */
+static bool begins_line(uint8_t c) { return cmark_isalpha(c) || c >= 0x80; }
+
 /* Is the end of a line, after a word and before one, nothing but itself? */
 static bool is_soft(const uint8_t *text, size_t at) {
-    return at && text[at - 1] != ' ' && !(class[text[at - 1]] & (HELD | OTHER)) &&
-           (cmark_isalpha(text[at + 1]) || text[at + 1] >= 0x80);
+    return at && text[at - 1] != ' ' && !(class[text[at - 1]] & (HELD | OTHER)) && begins_line(text[at + 1]);
 }
 
 /* Where plain text that begins at text[from] ends; bytes of other classes than `odd` are plain, and ends of
@@ -107,13 +109,16 @@ size_t djs_word(const uint8_t *text, size_t n) {
 }
 
 unsigned djs_wait_for(char held, uint8_t stop) {
-    unsigned wake = held == ']'   ? CLOSER | ESCAPE
-                    : held == ')' ? AT
-                    : held == '*' ? HELD
-                    : held == '$' ? DOLLAR
-                                  : 0;
+    unsigned wake = held == ']'    ? CLOSER | ESCAPE
+                    : held == ')'  ? AT
+                    : held == '*'  ? HELD
+                    : held == '$'  ? DOLLAR
+                    : held == '\n' ? LINE
+                                   : 0;
     return wake ? wake | LINE | stop : 0;
 }
+
+djs_wait djs_wait_until(size_t n, size_t most) { return (djs_wait){LINE, n, most}; }
 
 bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
     if (!wait->wake || n > wait->most || classes(line + wait->line, n - wait->line) & wait->wake) {
@@ -138,16 +143,33 @@ static djs_span kind_of(uint8_t c, size_t length) {
     return length == 1 ? DJS_SPAN_EMPH : length == 2 ? DJS_SPAN_STRONG : DJS_SPAN_NONE;
 }
 
+/* Does a word begin here, or after a space, that is no address, not even the beginning of one? Then what
+ * stands before it shows. */
+static bool is_word(const uint8_t *text, size_t at, size_t n) {
+    at += at < n && text[at] == ' ';
+    if (at >= n || !cmark_isalnum(text[at])) return false;
+    while (n > at && text[n - 1] == '_') n--;
+    return text[n - 1] == ' ' || class[text[n - 1]] & HELD || !djs_address_begun(text + at, n - at);
+}
+
+/* Does the marker that ends before text[after] close the span that is open? Code ends at any; else it must
+ * not be one that may open as well. */
+static bool closes(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t after, size_t n) {
+    uint8_t before = text[at - 1], next = after < n ? text[after] : ' ';
+    if (leaf->span == DJS_SPAN_CODE) return before != ' ' && before != '\n';
+    if (cmark_isalnum(before)) return next && strchr(" .,;:?!)\"'-/", next);
+    return next == ' ' && strchr(".,;:?!)\"'%", before);
+}
+
 /* Does the marker at text[at] open a span, or close the one that is open? Its length, or 0. */
 static size_t mark(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
     size_t length = run(text, at, n), after = at + length;
     djs_span kind = kind_of(text[at], length);
+    if (!kind || (after == n && !leaf->final)) return 0;
+    if (leaf->span == kind) return at && closes(leaf, text, at, after, n) ? length : 0;
     uint8_t before = at ? text[at - 1] : leaf->taken == leaf->text.len ? ' ' : 0; /* where the leaf begins */
-    if (!kind || after == n) return 0;
-    if (leaf->span == kind)
-        return cmark_isalnum(before) && strchr(" .,;?)", text[after]) && text[after] ? length : 0;
-    if (!leaf->settled || before != ' ' || !cmark_isalnum(text[after])) return 0;
-    return djs_link_begun(text + after, n - after) ? 0 : length; /* nothing of it would show yet */
+    bool opens = leaf->settled && before && strchr(" (", before) && after < n && text[after] != ' ';
+    return opens && is_word(text, after, n) ? length : 0;
 }
 
 static const char *const tags[][2] = {
@@ -157,13 +179,6 @@ static const char *const tags[][2] = {
 };
 
 /* ---- what looks like markup ---- */
-
-/* Does a word begin here, or after a space, that is no address, not even the beginning of one? Then what
- * stands before it shows. */
-static bool is_word(const uint8_t *text, size_t at, size_t n) {
-    at += at < n && text[at] == ' ';
-    return at < n && cmark_isalnum(text[at]) && !djs_link_begun(text + at, n - at);
-}
 
 /* The marker at text[at] can neither open nor close anything, and a word follows: its length; or 0. */
 static size_t idle_marker(const uint8_t *text, size_t at, size_t n, bool code) {
@@ -191,6 +206,14 @@ static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at,
         size_t length = idle_marker(text, at, n, code);
         return (djs_literal){length, self, length};
     }
+    case '\n': { /* the spaces before it go; two of them break the line */
+        size_t gap = at;
+        while (gap > leaf->shown && text[gap - 1] == ' ') gap--;
+        bool shows = next >= 0x80 || (cmark_isalpha(next) && is_word(text, at + 1, n));
+        bool simple = shows && gap > leaf->shown && !(class[text[gap - 1]] & (HELD | OTHER));
+        return (djs_literal){simple && !code && !leaf->breaks, at - gap > 1 ? "<br>" : "\n",
+                             at - gap > 1 ? 4 : 1};
+    }
     case '>': /* it may end a tag */
         return (djs_literal){!memchr(text + leaf->context, '<', at - leaf->context), "&gt;", 4};
     case '<': return (djs_literal){next == ' ' && is_word(text, at + 1, n), "&lt;", 4};
@@ -217,7 +240,9 @@ static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned
         if (end == n) return end;
         djs_literal sign = literal(leaf, text, end, n, code);
         if (sign.length) {
-            djs_buf_put(html, text + leaf->shown, end - leaf->shown);
+            size_t to = end;
+            while (text[end] == '\n' && text[to - 1] == ' ') to--;
+            djs_buf_put(html, text + leaf->shown, to - leaf->shown);
             djs_buf_put(html, sign.html, sign.html_n);
             leaf->plain = leaf->shown = leaf->seen = at = end + sign.length;
             continue;
@@ -267,7 +292,7 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
         leaf->span = in->settled ? DJS_SPAN_NONE : open_span(in->text, in->firm, in->told);
         leaf->base = 0;
         leaf->word = djs_word(in->text, leaf->text.len);
-        leaf->seen = leaf->shown = leaf->plain = in->told;
+        leaf->seen = leaf->shown = leaf->plain = leaf->held = in->told;
         if (in->text[in->told - 1] == ':') leaf->seen--; /* what follows tells whether it is an address */
     }
 }
@@ -276,17 +301,41 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
 
 static bool is_space(uint8_t c) { return c == ' ' || c == '\n'; }
 
+/* Held back at the end. */
+static bool is_held(const djs_leaf *leaf, uint8_t c) { return is_space(c) || (c == '!' && !leaf->final); }
+
 /* How much of text[0..end) can be shown; *seen: what of it need not be looked at again. */
-static size_t told(const djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
-    while (end > leaf->shown && (is_space(text[end - 1]) || text[end - 1] == '!')) end--;
+static size_t told(djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, size_t *seen) {
+    size_t rest = end; /* what of it does not end the word before */
+    while (rest < n && text[rest] == '_') rest++;
+    bool ended = leaf->final || (rest < n && text[rest] != '@');
+    if (leaf->held < leaf->shown) leaf->held = leaf->shown;
+    while (leaf->held < end && is_held(leaf, text[leaf->held])) leaf->held++;
+    if (leaf->held >= end && end > leaf->shown) return leaf->shown;
+    for (; end > leaf->shown && is_held(leaf, text[end - 1]); end--) ended = true;
     size_t word = end == n ? leaf->word : djs_word(text, end);
     bool linked = word > 1 && text[word - 1] == '(' && text[word - 2] == ']'; /* as complete.c has it */
-    if (!linked && word < end && word >= leaf->shown && djs_link_begun(text + word, end - word)) {
+    if (!ended && !linked && word < end && word >= leaf->shown &&
+        djs_address_begun(text + word, end - word)) {
         for (end = *seen = word; end > leaf->shown && is_space(text[end - 1]);) end--;
     } else if (*seen == n && text[n - 1] == ':') {
         --*seen;
     }
     return end;
+}
+
+static bool in_domain(const uint8_t *text, size_t at, size_t n) {
+    while (at < n && (cmark_isalnum(text[at]) || text[at] == '.' || text[at] == '-')) at++;
+    return at == n;
+}
+
+/* Is text[at] the "@" of an address whose domain has not ended? */
+static bool is_mailbox(const uint8_t *text, size_t at, size_t n) {
+    if (!at || at == n || text[at] != '@' || !cmark_isalnum(text[at - 1])) return false;
+    size_t word = djs_word(text, at);
+    if (at - word >= 4 && (!memcmp(text + word, "http", 4) || !memcmp(text + word, "www.", 4))) return false;
+    if (word > 1 && text[word - 1] == '(' && text[word - 2] == ']') return false;
+    return in_domain(text, at + 1, n);
 }
 
 /* What was added, as far as it can be shown, after what is shown; false if it has to be parsed. `all`: the
@@ -298,11 +347,16 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     unsigned odd = odd_of(leaf);
     bool sure = true;
     if (all & odd) end = take_spans(leaf, text, n, odd, html);
+    while (leaf->final && end < n && text[end] == '!') end++;
     size_t seen = end;
     if (leaf->settled && end && end < n && text[end] == '[' && text[end - 1] != '!' &&
         !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
         leaf->wake = djs_wait_for(']', leaf->stop);
         leaf->patience = end + DJS_HOLD_BRACKET;
+    } else if (leaf->settled && is_mailbox(text, end, n)) { /* until its domain ends */
+        leaf->mailbox = end;
+        end = told(leaf, text, end, n, &seen);
+        leaf->wake = ~0u;
     } else {
         for (size_t i = end; i < n && sure; i++)
             sure = (class[text[i]] & HELD || (text[i] == ' ' && i > end)) && i - end < PATIENT;
@@ -316,8 +370,23 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     return sure;
 }
 
+/* The same for nothing but letters and the like, which most frames bring; false if there is more to it. */
+static bool put_letters(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    enum { MOST = 256 };
+    const uint8_t *text = leaf->text.ptr;
+    size_t n = leaf->text.len, end = n, word = leaf->word;
+    if (n - leaf->shown > MOST) return false; /* spaces may be most of it */
+    while (end > leaf->shown && is_space(text[end - 1])) end--;
+    if (end == n && word < n && word >= leaf->shown && djs_address_begun(text + word, n - word)) return false;
+    leaf->seen = n;
+    if (end > leaf->shown) djs_page_text(page, text + leaf->shown, end - leaf->shown, edits);
+    leaf->shown = end;
+    return true;
+}
+
 /* The same on the page. */
 static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edits) {
+    if (!(all & odd_of(leaf)) && !leaf->unsent && put_letters(leaf, page, edits)) return true;
     size_t from = page->tail.len - leaf->unsent;
     bool sure = put_more(leaf, all, &page->tail);
     if (page->tail.len > from) djs_page_grow(page, from, edits);
@@ -343,11 +412,13 @@ bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *clas
 
 bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page, djs_edits *edits) {
     bool rest = leaf->seen < leaf->text.len;
+    size_t known = leaf->text.len;
     unsigned all;
     if (!leaf->on || !leaf->line || !(leaf->quiet || leaf->wake) || !djs_leaf_take(leaf, line, n, &all))
         return false;
     if (leaf->text.status) edits->html.status = leaf->text.status;
     if (!leaf->wake) return extend(leaf, rest ? ~0u : all, page, edits);
+    if (leaf->mailbox) return in_domain(leaf->text.ptr, known, leaf->text.len);
     return leaf->text.len <= leaf->patience && !(all & leaf->wake);
 }
 
@@ -359,14 +430,20 @@ bool djs_leaf_begin(djs_leaf *leaf, djs_buf *html) {
 void djs_leaf_at_start(djs_leaf *leaf, size_t from) {
     leaf->quiet = leaf->settled = true;
     leaf->in_code = false;
-    leaf->seen = leaf->shown = leaf->plain = from;
+    leaf->seen = leaf->shown = leaf->plain = leaf->held = from;
     leaf->known = 0;
     leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
 }
 
 bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
+    if (!leaf->quiet || leaf->wake) return false;
     leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
-    return leaf->quiet && !leaf->wake && extend(leaf, ~0u, page, edits);
+    return extend(leaf, ~0u, page, edits);
+}
+
+void djs_leaf_wait(djs_leaf *leaf, size_t n) {
+    leaf->wake = LINE;
+    leaf->patience = leaf->text.len + n;
 }
 
 bool djs_leaf_is_shown(const djs_leaf *leaf) {

@@ -22,6 +22,9 @@ size_t djs_word(const uint8_t *text, size_t n);
 /* held: as djs_inlines says. stop: as djs_leaf says. */
 unsigned djs_wait_for(char held, uint8_t stop);
 
+/* Nothing is to be done before the line is longer than `most`, or ends. */
+djs_wait djs_wait_until(size_t n, size_t most);
+
 /* Does what was added to the line change nothing? */
 bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n);
 
@@ -47,6 +50,9 @@ bool djs_leaf_begin(djs_leaf *leaf, djs_buf *html);
 
 /* Its text was parsed as `in` says, and is on the page: notes whether more of it needs a parser. */
 void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in);
+
+/* Nothing more of it is shown before n more bytes came, or its end. */
+void djs_leaf_wait(djs_leaf *leaf, size_t n);
 
 /* Is all of it on the page, as it will be when nothing follows? */
 bool djs_leaf_is_shown(const djs_leaf *leaf);

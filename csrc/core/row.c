@@ -74,6 +74,7 @@ static void close_cell(djs_spine *s) {
         leaf->text.len--;
         leaf->taken--;
     }
+    leaf->final = true;
     bool shown = leaf->known == leaf->text.len || djs_leaf_catch_up(leaf, s->page, s->edits);
     send_tag(s);
     djs_refmap map;
@@ -115,7 +116,7 @@ bool djs_row_show(djs_spine *s, const uint8_t *line, size_t n) {
     djs_leaf *leaf = &s->leaf;
     const uint8_t *alignments;
     if (s->raw || s->notes) return false;
-    if (!s->row.on && !begin_line(s, line, n)) return false;
+    if (s->row.odd || (!s->row.on && !begin_line(s, line, n))) return false;
     size_t i = s->row.inside && leaf->line ? leaf->line : s->row.line;
     s->row.line = n;
     if (s->row.full) return true;
@@ -124,12 +125,14 @@ bool djs_row_show(djs_spine *s, const uint8_t *line, size_t n) {
             size_t end = i;
             while (end < n && line[end] != '|' && line[end] != '\\') end++;
             djs_follow_add(s, line + i, end - i);
-            s->row.on = end == n || line[end] == '|';
+            s->row.odd = end < n && line[end] == '\\';
+            s->row.on = !s->row.odd;
             s->row.inside = end == n;
             i = end + 1;
         } else if (line[i] == ' ' || line[i] == '\t') {
             i++;
         } else if (line[i] == '\\') {
+            s->row.odd = true;
             s->row.on = false;
         } else {
             s->row.full = s->row.cell + 1 == djs_cmark_columns(table_of(s), &alignments);

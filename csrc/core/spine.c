@@ -373,6 +373,8 @@ void djs_spine_line(djs_spine *s, const uint8_t *line, size_t n) {
     if (s->notes) djs_notes_watch(s->notes, s->live, n);
     djs_spine_settle(s);
     djs_follow_line(s);
+    s->raw_line = 0;
+    s->raw_new = false;
     djs_scratch_reset(s->memory);
 }
 

@@ -38,16 +38,20 @@ struct djs_spine {
     unsigned nesting;    /* containers, with or without tags */
     cmark_node *growing; /* code or HTML block whose start tag is on the page */
     size_t raw_line;     /* bytes of the unfinished line that the growing block shows; 0: not told yet */
+    bool raw_new;        /* not that block, but one that began in this line */
     int defs_line;       /* the line where the open paragraph began of which `defs` bytes are definitions */
     size_t defs;         /* that no later line can change */
     size_t begun;        /* bytes of it that the live parser has, of which nothing but text can follow */
-    djs_wait wait;       /* what the unfinished line waits for */
-    struct {             /* row.h: the table's row that the unfinished line is */
-        bool on, full;   /* full: it has all its cells, what follows is dropped */
-        bool inside;     /* a cell whose end has not come */
-        size_t cell;     /* which one */
-        size_t line;     /* bytes of the line that were seen */
+    bool rule;         /* it may only be a table's delimiter row, so far, and the page shows nothing of it */
+    djs_wait wait;     /* what the unfinished line waits for */
+    struct {           /* row.h: the table's row that the unfinished line is */
+        bool on, full; /* full: it has all its cells, what follows is dropped */
+        bool odd;      /* cmark's, as there is a backslash in it */
+        bool inside;   /* a cell whose end has not come */
+        size_t cell;   /* which one */
+        size_t line;   /* bytes of the line that were seen */
     } row;
+    djs_effort effort;
     djs_leaf leaf; /* the paragraph that grows */
     djs_buf spare; /* what it renders into */
     djs_buf html;  /* settled since the page was last turned */

@@ -155,7 +155,8 @@ static cmark_parser copy_spine(djs_spine *s, djs_refmap *map, cmark_node **copie
 /* The leaf that grows when the line goes on; without a line, only a paragraph can. */
 static cmark_node *tail_leaf(const cmark_parser *parser, cmark_node *before, bool partial) {
     cmark_node *node = partial ? parser->current : before;
-    if (partial && djs_line_ends_html(parser, before)) return before;
+    cmark_node *html = partial ? djs_line_ends_html(parser, before) : NULL;
+    if (html) return html;
     if (node->type == CMARK_NODE_PARAGRAPH) return node;
     if (!partial) return NULL;
     if (node->type != CMARK_NODE_TABLE_ROW)
@@ -198,6 +199,14 @@ static bool is_marker(const uint8_t *line, size_t n) {
     if (cmark_isdigit(line[start]) && (line[start] != '1' || space > start + 2))
         return false; /* "2. *" may be */
     return strchr("-*+_`~", line[run]) && skip(line, run, n, line[run]) == n;
+}
+
+/* The beginning of a table's delimiter row, with a "|" at its start? */
+static bool is_rule(const uint8_t *line, size_t n) {
+    size_t i = skip(line, 0, n, ' ');
+    if (i == n || line[i] != '|') return false;
+    while (i < n && strchr("|-: ", line[i])) i++;
+    return i == n;
 }
 
 /* Does nothing stand in what is open that has not settled? */
@@ -259,7 +268,7 @@ static void grow_raw(djs_spine *s, const uint8_t *text, size_t n, bool end) {
     djs_text_html(&s->edits->html, text, n);
     if (end) djs_buf_byte(&s->edits->html, '\n');
     if (!edit) return;
-    edit->depth = s->page->depth;
+    edit->depth = s->page->end;
     edit->n = s->edits->html.len - edit->html;
     djs_buf_put(&s->page->tail, s->edits->html.ptr + edit->html, edit->n);
     if (s->page->tail.status) s->edits->html.status = s->page->tail.status;
@@ -269,11 +278,27 @@ static bool is_code_block(const cmark_node *node) {
     return node && node->type == CMARK_NODE_CODE_BLOCK && !djs_cmark_is_math(node);
 }
 
-/* A line of code that stands in nothing but list items: is it code for sure, and not what closes a fence? It
- * begins at line[*start]. */
-static bool is_code(const djs_spine *s, const uint8_t *line, size_t n, size_t *start) {
+/* Code, or raw HTML after a line that was not blank: a blank one may make a list loose. */
+static bool takes_lines(const cmark_node *node) {
+    return is_code_block(node) || (node && node->type == CMARK_NODE_HTML_BLOCK && djs_is_open(node) &&
+                                   !(node->flags & CMARK_NODE__LAST_LINE_BLANK));
+}
+
+/* Can this line not be the last one? Raw HTML ends with a blank line or, of most kinds, with one that has a
+ * ">" after something. */
+static bool goes_on(const cmark_node *node, const uint8_t *line, size_t n) {
+    if (is_code_block(node)) return true;
+    if (node->as.html_block_type <= 5 && memchr(line, '>', n)) return false;
+    while (n && (cmark_isspace(line[n - 1]) || line[n - 1] == '>')) n--; /* a quote's lines begin so */
+    return n;
+}
+
+/* A line of code or of raw HTML that stands in nothing but list items: is it text of it for sure, and not
+ * what closes a fence? It begins at line[*start]. */
+static bool is_text(const djs_spine *s, const uint8_t *line, size_t n, size_t *start) {
     const cmark_node *node = s->growing;
-    size_t need = 0, spaces = 0, offset = node->as.code.fence_offset;
+    bool fence = is_code_block(node) && node->as.code.fenced;
+    size_t need = 0, spaces = 0, offset = fence ? node->as.code.fence_offset : 0;
     for (size_t i = 1; i < djs_level_count(s); i++) {
         const cmark_node *container = djs_levels(s)[i].node;
         if (container->type == CMARK_NODE_ITEM)
@@ -281,14 +306,15 @@ static bool is_code(const djs_spine *s, const uint8_t *line, size_t n, size_t *s
         else if (!djs_is_list(container)) return false;
     }
     while (spaces < n && line[spaces] == ' ') spaces++;
-    if (!node->as.code.fenced) {
+    if (!fence && is_code_block(node)) {
         *start = need + 4;
         return spaces >= need + 4 && !is_blank(line + spaces, n - spaces);
     }
     *start = spaces < need ? n : need;
-    if (spaces < need) return spaces == n;
+    if (spaces < need) return fence && spaces == n;
     /* The width of a tab depends on where it stands. */
     if (need + offset && spaces < n && line[spaces] == '\t') return false;
+    if (!fence) return true;
     while (offset-- && *start < spaces) ++*start;
     return spaces - *start > 3 || spaces == n || line[spaces] != node->as.code.fence_char;
 }
@@ -296,22 +322,30 @@ static bool is_code(const djs_spine *s, const uint8_t *line, size_t n, size_t *s
 /* Blank lines that are not code before a line of code follows. */
 static const cmark_strbuf *blank_lines(const djs_spine *s) {
     static const cmark_strbuf none;
-    return s->growing->as.code.fenced ? &none : &s->growing->content;
+    bool code = s->growing->type == CMARK_NODE_CODE_BLOCK && !s->growing->as.code.fenced;
+    return code ? &s->growing->content : &none;
 }
 
-/* More of a line that is known to be the growing block's: shown as it is. Or
+/* Does the line, which is told, go on as text of this block of code or raw HTML? Not right after a quote's
+ * ">", which takes a space with it. last: its last byte. */
+static bool is_raw_text(const cmark_parser *parser, const cmark_node *tail, size_t n, uint8_t last) {
+    if (!tail || (tail->type != CMARK_NODE_CODE_BLOCK && tail->type != CMARK_NODE_HTML_BLOCK)) return false;
+    return last != '>' || (size_t)parser->offset < n;
+}
+
+/* More of a line that is known to be the growing block's, or of one that began in it: shown as it is. Or
  * the beginning of one, where nothing waits for being shown before it. */
 static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
     size_t from = s->raw_line;
     for (size_t i = s->raw_line; i < n; i++)
         if (line[i] == '\n' || line[i] == '\r') return false;
     if (!s->raw_line) {
-        if (s->html.len || s->page->tail.len || !is_code_block(s->growing)) return false;
+        if (s->html.len || s->page->tail.len || !takes_lines(s->growing)) return false;
         if (is_blank(line, n)) return true;
-        if (!is_code(s, line, n, &from)) return false;
+        if (!is_text(s, line, n, &from)) return false;
         const cmark_strbuf *blank = blank_lines(s);
         if (blank->size) grow_raw(s, blank->ptr, (size_t)blank->size, false);
-    } else if (s->options->math) {
+    } else if (s->options->math && !s->raw_new) {
         n = djs_cmark_math_told(s->live, line, s->raw_line, n);
         if (n == s->raw_line) return true;
     }
@@ -321,7 +355,7 @@ static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
 }
 
 bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
-    if (s->growing && show_raw(s, line, n)) return true;
+    if ((s->growing || s->raw_line) && show_raw(s, line, n)) return true;
     if (s->wait.wake && djs_wait_on(&s->wait, line, n)) return true;
     return djs_leaf_more(&s->leaf, line, n, s->page, s->edits);
 }
@@ -329,8 +363,10 @@ bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
 bool djs_tail_line(djs_spine *s, const uint8_t *line, size_t n) {
     size_t from = s->raw_line;
     if (s->begun) return djs_begun_line(s, line, n);
-    if (!is_code_block(s->growing) || s->html.len || blank_lines(s)->size) return false;
-    if (!from && (s->page->tail.len || !is_code(s, line, n, &from))) return false;
+    if (!takes_lines(s->growing) || s->raw_new || s->html.len || blank_lines(s)->size ||
+        !goes_on(s->growing, line, n))
+        return false;
+    if (!from && (s->page->tail.len || !is_text(s, line, n, &from))) return false;
     grow_raw(s, line + from, n - from, true);
     djs_buf_clear(&s->page->tail); /* it is settled */
     s->live->line_number++;
@@ -452,8 +488,11 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     djs_spine_check(&s->html);
     djs_page_turn(s->page, s->html.ptr, r.mark, settled, s->edits);
     djs_spine_check(&s->page->tail);
-    if (tail && tail == growing && partial && !s->raw && line[n - 1] != '>')
-        s->raw_line = n; /* a quote's ">" takes a space with it */
+    bool at_end = tail == growing || (!r.tail_note && !ends_in_notes); /* no footnotes follow it */
+    if (partial && !s->raw && at_end && is_raw_text(&parser, tail, n, line[n - 1])) {
+        s->raw_line = n;
+        s->raw_new = tail != growing;
+    }
     if (text && r.tail_inlines.text && r.mark > r.tail_inside && r.mark >= r.tail_firm) {
         djs_follow_begin(s, &r, tail, tail == before ? open_paragraph(s) : NULL, settled, line,
                          partial ? n : 0);
@@ -461,6 +500,9 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     } else if (text && partial && r.tail_inlines.text) {
         wait = djs_follow_wait(&r, tail, line, n);
     }
+    if (partial && inlines && tail->type == CMARK_NODE_PARAGRAPH && line[skip(line, 0, n, ' ')] == '|' &&
+        djs_header_told(tail->content.ptr, (size_t)tail->content.size) < (size_t)tail->content.size)
+        wait = (djs_wait){.wake = djs_wait_for('\n', 0), .line = n, .most = DJS_HOLD_HEADER};
     if (partial) s->wait = wait;
     djs_buf_clear(&s->html);
     s->mark = 0;
@@ -484,6 +526,23 @@ static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
     return true;
 }
 
+/* To look at a line that is not told takes effort. More of a short one is always worth that, and a new one
+ * where little is open; else the page stays behind for a while. */
+static bool look_again(djs_spine *s, size_t n, bool lines) {
+    enum { SHORT = 64, LITTLE = 1024, LEVEL = 2 };
+    const cmark_node *open = s->live->current;
+    size_t effort = n + LEVEL * djs_level_count(s);
+    if (open->type == CMARK_NODE_PARAGRAPH && !s->leaf.on)
+        effort += (size_t)open->content.size - (s->defs_line == open->start_line ? s->defs : 0);
+    if (effort <= (lines ? LITTLE : SHORT)) {
+        djs_effort_use(&s->effort, effort);
+        return true;
+    }
+    if (djs_effort_take(&s->effort, effort)) return true;
+    s->wait = djs_wait_until(n, n + djs_effort_wait(&s->effort, effort));
+    return false;
+}
+
 /* A letter begins nothing but text; what looks like one may be a byte order mark. */
 static bool is_letter(const djs_spine *s, const uint8_t *line) {
     return cmark_isalpha(line[0]) || (line[0] >= 0xC0 && s->live->line_number);
@@ -493,9 +552,13 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
     s->wait.wake = 0;
-    if (s->growing && show_raw(s, line, n)) return;
-    if (lines) s->row.on = false;
+    if ((s->growing || s->raw_line) && show_raw(s, line, n)) return;
+    if (lines) s->row.on = s->row.odd = false;
     if (djs_row_show(s, line, n)) return;
+    if (!(leaf->on && leaf->line) && !look_again(s, n, lines)) return;
+    bool rule = !s->raw && s->live->current->type == CMARK_NODE_PARAGRAPH && is_rule(line, n);
+    if (rule && s->rule && !lines) return;
+    s->rule = rule;
     unsigned all;
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
         leaf->on = djs_leaf_take(leaf, line, n, &all);
