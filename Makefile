@@ -58,6 +58,7 @@ bench: $(DONE).chromium $(DONE).redis $(DONE).valgrind $(DONE).test $(DONE).core
 	$(BIN)/python benchmarks/fidelity.py
 	$(BIN)/python benchmarks/tokens.py
 	$(BIN)/python benchmarks/calls.py
+	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/load.py $(if $(QUICK),--quick)
 	$(BIN)/python benchmarks/processes.py $(if $(QUICK),--seconds 3)
 	$(BIN)/python benchmarks/chaos.py $(if $(QUICK),--streams 30 --doomed 0)
@@ -68,7 +69,7 @@ bench: $(DONE).chromium $(DONE).redis $(DONE).valgrind $(DONE).test $(DONE).core
 
 corpus: $(DONE).chromium $(DONE).test $(DONE).core
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
-	$(BIN)/python -m pytest -q tests/test_corpus.py
+	$(BIN)/python -m pytest -q tests/test_corpus.py tests/test_sse_corpus.py
 
 lint: $(DONE).test $(DONE).core
 	$(BIN)/ruff check .

@@ -3,8 +3,9 @@
     python benchmarks/resume.py [--json] [--points 20]
 
 At each of the points of the answer one reader joins anew, and one that has seen its first frame, from a log
-that reaches back. Cost: the server's time from the question to the messages, the best of three, with one shot of the
-whole answer by ``render_markdown`` as the unit. A frame's record: what a stream pays for being resumable.
+that reaches back. Cost: the server's time from the question to the messages, the best of three, with one
+shot of the whole answer by ``render_markdown`` as the unit. A frame's record: what a stream pays for being
+resumable.
 """
 
 from __future__ import annotations

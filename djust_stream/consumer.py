@@ -9,7 +9,8 @@
                 await self.stream_markdown("reply", token)
 
 The page's script says hello, and gets the compact form; it may stop a stream that start_stream
-runs. Both are answered here; every other message is the application's.
+runs, and have one run again where ``stream_may_retry`` allows it. These are answered here; every
+other message is the application's.
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
         elif kind in ("stream.resume", "stream.follow", "stream.stop"):
             if self._djust_visit is not None:
                 await self._djust_visit.handle(content)
+        elif kind == "stream.retry":
+            self._retry(content.get("stream"))
         else:
             await self.receive_json(content, **kwargs)
 
@@ -131,3 +134,9 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
         await self.send_json({**answer, "resume": True} if resumes else answer)
         if resumes and self._djust_visit is not None:
             self._djust_visit.hello()
+
+    def _retry(self, name: Any) -> None:
+        if isinstance(name, str) and self.stream_may_retry(name):
+            self.stream_retry(name)
+        else:
+            log.info("a retry of %.80r, which stream_may_retry does not allow", name)

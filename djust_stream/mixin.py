@@ -24,20 +24,23 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import markcoroutinefunction
+from asgiref.sync import SyncToAsync, markcoroutinefunction
 from django.utils.functional import Promise
 
 from . import conf, ops
 from ._core import FINISHED, TURN, TextMethod
 from .answer import Answer
+from .budget import Budget, BudgetError
 from .resume import Visit
 from .sinks.channels import ChannelsSink
 from .smooth import Smoother
 from .sources import Event, Run, SourceError, StreamResult
-from .stream import Reader, Stream, StreamClosedError, Streams
+from .stream import Reader, Sink, Stream, StreamClosedError, Streams
 
 if TYPE_CHECKING:
     _Base = Any
@@ -51,6 +54,9 @@ _running: set[asyncio.Task[Any]] = set()
 
 #: So many names' results and ways to run again a view remembers.
 _REMEMBERED = 100
+
+#: No page is told to wait for longer.
+_LAST_RETRY_S = 31 * 86400
 
 
 class StreamingMixin(_Base):  # type: ignore[misc]
@@ -109,7 +115,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             if self._is_live_view():
                 visit.prompt()
 
-    def _attach(self, sink: ChannelsSink, scope: Any) -> Visit:
+    def _attach(self, sink: Sink, scope: Any) -> Visit:
         limits = conf.limits()
         reader = Reader(sink, limits.slow_reader_timeout_s)
         reader.on_close = self._lose_streams
@@ -419,9 +425,12 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         on_event: Callable[[Event], Any] | None = None,
         on_complete: Callable[[StreamResult], Any] | None = None,
         on_error: Callable[[SourceError], Any] | None = None,
+        on_end: Callable[[StreamResult], Any] | None = None,
         timeout_s: float | None = None,
         first_token_timeout_s: float | None = None,
         idle_timeout_s: float | None = None,
+        prompt: Any = None,
+        budget: Budget | None = None,
     ) -> StreamResult:
         """Show what a model answers, from its first token to its end; what is done about errors, too.
 
@@ -432,8 +441,11 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         smooth: "word" or "grapheme" shows text that comes in bursts evenly, at most SMOOTH_MAX_LAG_S after it
         came; "off" as it comes; None: as the setting SMOOTH says. Law: sources/pace.py.
         on_chunk(chunk), on_event(event): before it is shown; an on_event that returns False keeps its event
-        off the page. on_complete(result): ended or stopped. on_error(error). All may be coroutine functions.
+        off the page. on_complete(result): ended or stopped. on_error(error). on_end(result): always; a
+        Conversation's ``answer`` is one. All may be coroutine functions.
         timeout_s: for the whole answer; first_token_timeout_s; idle_timeout_s: between two chunks.
+        prompt: what the model is sent, text or messages: estimated where the provider tells no usage.
+        budget: the limits to keep to; None: ``stream_budget``'s.
 
         Returns the StreamResult. When the source fails, ``result.error`` is a SourceError, the page keeps the
         text and shows a message, the log has the rest; nothing is raised. In a coroutine of start_stream with
@@ -445,26 +457,20 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         within = (self._djust_tasks or {}).get(stream_name) is asyncio.current_task()
         answer = Answer(self, stream_name, markdown)
         smoother = _smoother(answer, smooth)
-        run = Run(
-            source,
-            on_chunk=on_chunk,
-            on_event=_shown(smoother or answer, on_event),
-            on_complete=on_complete,
-            on_error=on_error,
-            on_end=None if smoother is None else smoother.end,
-            timeout_s=timeout_s,
-            first_token_timeout_s=first_token_timeout_s,
-            idle_timeout_s=idle_timeout_s,
-        )
+        options: dict[str, Any] = {
+            **{"on_chunk": on_chunk, "on_complete": on_complete, "on_error": on_error, "on_end": on_end},
+            **{"timeout_s": timeout_s, "first_token_timeout_s": first_token_timeout_s},
+            **{"idle_timeout_s": idle_timeout_s, "prompt": prompt},
+            "budget": self.stream_budget(stream_name) if budget is None else budget,
+        }
+        shown = {"on_event": _shown(smoother or answer, on_event), "on_end": _at_end(smoother, on_end)}
+        run = Run(source, **{**options, **shown})
         if streams is None or streams.reader.closed:
             run.stop("cancelled")  # nobody reads: nothing is asked for
             return await run.finish()
         if not within:
             if callable(source):
-                options: dict[str, Any] = {"markdown": markdown, "smooth": smooth}
-                options |= {"on_chunk": on_chunk, "on_event": on_event}
-                options |= {"on_complete": on_complete, "on_error": on_error, "timeout_s": timeout_s}
-                options |= {"first_token_timeout_s": first_token_timeout_s, "idle_timeout_s": idle_timeout_s}
+                options |= {"markdown": markdown, "smooth": smooth, "on_event": on_event}
                 again = (self.stream_from, (stream_name, source), options)
                 self._djust_again = _remember(self._djust_again, stream_name, again)
             self._stop_task(stream_name)
@@ -480,19 +486,16 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         except Exception as error:
             run.flush()
             if not within and self._djust_runs.get(stream_name) is run:
-                await self._end_open(
-                    streams, stream_name, ops.ERROR, self.stream_error_message(stream_name, error)
-                )
+                await self._show_failure(streams, stream_name, error)
             raise
         finally:
             current = self._djust_runs.get(stream_name) is run
             if current:
                 del self._djust_runs[stream_name]
         if result.error is not None:
-            log.error("stream %r: %s", stream_name, result.error.log_text)
+            _log_failure(stream_name, result.error)
             if current:
-                message = self.stream_error_message(stream_name, result.error)
-                await self._end_open(streams, stream_name, ops.ERROR, message)
+                await self._show_failure(streams, stream_name, result.error)
         elif current and not within:
             await self._end_open(streams, stream_name, ops.DONE, "stopped" if result.stopped else "")
         return result
@@ -517,10 +520,49 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         function, args, kwargs = again
         return self.start_stream(stream_name, function, *args, **kwargs)
 
-    async def _end_open(self, streams: Streams, name: str, op: int, text: str) -> None:
+    def stream_may_retry(self, stream_name: str) -> bool:
+        """May the page have the stream run again? Called before an error offers it, and when a page asks.
+
+        By default, what has asked a model by stream_from: another coroutine may have done what must not be
+        done twice. Override it to allow more, or less.
+        """
+        return stream_name in (self._djust_again or {}) and self.stream_result(stream_name) is not None
+
+    def stream_user(self) -> str:
+        """Whose budget an answer counts for: the user who is logged in, else the address they come from.
+
+        Override it where you know better: an API key, an organisation.
+        """
+        scope = getattr(self._djust_consumer, "scope", None) or {}
+        request = getattr(self, "request", None)
+        user = scope.get("user") or getattr(request, "user", None)
+        if getattr(user, "is_authenticated", False):
+            return f"user:{user.pk}"  # type: ignore[union-attr]
+        client = scope.get("client") or [getattr(request, "META", {}).get("REMOTE_ADDR")]
+        return f"address:{client[0] or 'unknown'}"
+
+    def stream_budget(self, stream_name: str) -> Budget | None:
+        """What an answer may use: what the settings USER_… allow ``stream_user()``; None: anything.
+
+        Override it for other limits: ``return Budget(self.stream_user(), tokens="2_000_000/day")``.
+        """
+        limited = conf.get("USER_STREAMS") or conf.get("USER_ANSWERS") or conf.get("USER_TOKENS")
+        return Budget(self.stream_user()) if limited else None
+
+    async def _end_open(self, streams: Streams, name: str, op: int, text: str, number: int = 0) -> None:
         stream = None if streams.reader.closed else streams.get(name)
         if stream is not None and stream.ended is None:
-            await streams.end(stream, op, text)
+            await streams.end(stream, op, text, "", number)
+
+    async def _show_failure(self, streams: Streams, name: str, error: Exception) -> None:
+        message, again = self.stream_error_message(name, error), self._retry_number(name, error)
+        await self._end_open(streams, name, ops.ERROR, message, again)
+
+    def _retry_number(self, name: str, error: Exception) -> int:
+        """What the error's op says of a retry: 0, or 1 + the seconds to wait."""
+        if isinstance(error, SourceError) and error.retryable and self.stream_may_retry(name):
+            return 1 + math.ceil(min(max(error.retry_after_s or 0, 0), _LAST_RETRY_S))
+        return 0
 
     def _begin_task(self, name: str, body: Coroutine[Any, Any, Any]) -> None:
         streams = self._connected()
@@ -560,7 +602,8 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             stream = self._unfinished(name, streams)
             if stream is not None:
                 log.exception("stream %r failed: its reader sees a message, the text so far stays", name)
-                await streams.end(stream, ops.ERROR, self.stream_error_message(name, error))
+                message = self.stream_error_message(name, error)
+                await streams.end(stream, ops.ERROR, message, "", self._retry_number(name, error))
             elif not isinstance(error, StreamClosedError):
                 log.exception("stream %r failed after its end", name)
         else:
@@ -611,7 +654,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
                 raise RuntimeError("start_stream and stop_stream need the connection's event loop")
             call(*args)
         else:
-            home.call_soon_threadsafe(call, *args)
+            home.call_soon_threadsafe(call, *args, context=_context_of_a_task())
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -712,6 +755,13 @@ def _as_target(value: object, what: str = "target") -> str:
     return value
 
 
+def _log_failure(name: str, error: SourceError) -> None:
+    if isinstance(error, BudgetError):
+        log.info("stream %r: %s", name, error)  # nothing has gone wrong
+    else:
+        log.error("stream %r: %s", name, error.log_text)
+
+
 def _remember(kept: dict[str, Any] | None, name: str, value: Any) -> dict[str, Any]:
     """Keep it, as the newest of the last names."""
     kept = {} if kept is None else kept
@@ -749,6 +799,31 @@ def _smoother(answer: Answer, smooth: str | None) -> Smoother | None:
     if unit not in ("word", "grapheme"):
         raise ValueError(f'smooth is "word", "grapheme", "off" or None, not {smooth!r}')
     return Smoother(answer.show, unit, conf.get("SMOOTH_MAX_LAG_S"), conf.limits().interval_s)
+
+
+def _at_end(
+    smoother: Smoother | None, on_end: Callable[[StreamResult], Any] | None
+) -> Callable[[StreamResult], Any] | None:
+    """What is done when the answer has ended: what is paced is shown first."""
+    if smoother is None:
+        return on_end
+
+    async def end(result: StreamResult) -> None:
+        await smoother.end(result)
+        if on_end is not None and inspect.isawaitable(ended := on_end(result)):
+            await ended
+
+    return end
+
+
+def _context_of_a_task() -> Context:
+    """The caller's context, for a task in the loop that is to outlive the thread of a synchronous handler.
+
+    asgiref marks such a thread's context: sync_to_async would refuse, lest it wait for its own thread.
+    """
+    context = copy_context()
+    context.run(SyncToAsync.deadlock_context.set, False)
+    return context
 
 
 def _stop(run: Run, reason: str) -> None:

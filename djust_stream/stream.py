@@ -38,7 +38,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from . import ops
-from ._core import FINISHED, FORM_DJUST, TURN, Batch, BatchOwner, MarkdownStream
+from ._core import FINISHED, FORM_DJUST, TURN, Batch, BatchOwner, Deadline, MarkdownStream
 from .clock import clock_of
 from .counts import Ended, count, on_end, tell
 from .record import Record
@@ -47,10 +47,10 @@ from .stores import Store
 log = logging.getLogger("djust_stream")
 
 _NEVER = float("inf")
-#: Intervals after which a tick is late: whoever pushes then gives the event loop a turn.
-_LATE = 1.5
 #: The part of an interval that lies between two frames at least; a timer is never exact.
 _APART = 0.75
+#: For a stream that is on no clock: its pushes have to wake it.
+_PAST = Deadline()
 
 
 class StreamClosedError(RuntimeError):
@@ -367,12 +367,12 @@ class Stream(BatchOwner):
         "_fed",
         "_first_s",
         "_last",
+        "_late",
         "_limit",
         "_opened_at",
         "_push",
         "_quick_below",
         "_room",
-        "_slow_at",
         "_special",
         "_told",
         "ended",
@@ -410,7 +410,7 @@ class Stream(BatchOwner):
         self._clock = None if reader.loop is None else clock_of(reader.loop, limits.interval_s)
         self._last = -_NEVER  # when the last frame was taken
         # Until then a push has nothing to do but push: the clock has us, and its tick is not late.
-        self._slow_at = 0.0
+        self._late = _PAST
         self._quick_below = min(limits.max_pending_bytes, limits.max_payload_bytes)
         self._room: asyncio.Event | None = None
         # For those who ask (counts.py): when it began, and what brought content.
@@ -438,7 +438,7 @@ class Stream(BatchOwner):
         if op == ops.START:
             self._asides += 1
         pending = self._push(op, text, target, number)
-        if pending < self._limit and monotonic() < self._slow_at:
+        if pending < self._limit and monotonic() < self._late.at:
             return FINISHED
         return self._attend(pending)
 
@@ -457,18 +457,21 @@ class Stream(BatchOwner):
         document.feed(text)
         self._fed += 1
         pending = document.pending_bytes
-        if pending < self._limit and monotonic() < self._slow_at:
+        if pending < self._limit and monotonic() < self._late.at:
             return FINISHED
         return self._attend(pending)
 
-    def end(self, op: int, text: str = "", target: str = "") -> Awaitable[None]:
-        """Push the last op, DONE or ERROR, and send everything; awaited, it is on its way."""
+    def end(self, op: int, text: str = "", target: str = "", number: int = 0) -> Awaitable[None]:
+        """Push the last op, DONE or ERROR, and send everything; awaited, it is on its way.
+
+        number: of an error 1 + the seconds until a retry; 0: none is offered.
+        """
         if len(text) > self._check_above:
             self._check_payload(text)
         if self._special and not self._settle(None):
             return TURN
         self._asides += 1
-        self._push(op, text, target, 0)
+        self._push(op, text, target, number)
         self.ended = "done" if op == ops.DONE else "error"
         self._make_special()
         self._wake(_NOW)
@@ -511,14 +514,15 @@ class Stream(BatchOwner):
         if clock is None or self.reader.closed:
             self.drop()
             return False
-        # Before the look at the batch: a push in another thread that still sees the old time has
-        # pushed before we look; one that sees the new time wakes us by itself.
-        self._be_quick(0.0)
         if now - self._last >= clock.interval_s * _APART:  # else a frame has just gone
             if not self.pending:
-                return False
+                # Before another look: a push in another thread that still sees the clock's time has
+                # pushed before we look; one that sees the past wakes us by itself.
+                self._be_quick(_PAST)
+                if not self.pending:
+                    return False
+                self._be_quick(clock.late)
             self.reader.send(self)
-        self._be_quick(now + _LATE * clock.interval_s)
         return True
 
     def take(self) -> str | None:
@@ -572,7 +576,7 @@ class Stream(BatchOwner):
         if self.record is not None:
             self.record.drop()
         self._make_special()
-        self._be_quick(0.0)
+        self._be_quick(_PAST)
         self._tell("gone")
         self._documents.clear()
         self._batch.clear()
@@ -592,10 +596,10 @@ class Stream(BatchOwner):
         if self.ended is not None:
             record.end()
 
-    def _be_quick(self, until: float) -> None:
+    def _be_quick(self, until: Deadline) -> None:
         """Until then a push has nothing to do but push, and stream_text needs nobody but the batch."""
-        self._slow_at = until
-        self._batch.quick(0.0 if self._special else until, self._quick_below)
+        self._late = until
+        self._batch.quick(None if self._special else until, self._quick_below)
 
     @property
     def _tokens(self) -> int:
@@ -615,7 +619,7 @@ class Stream(BatchOwner):
 
     def _make_special(self) -> None:
         self._special = True
-        self._batch.quick(0.0, 0)
+        self._batch.quick(None, 0)
 
     def _settle(self, target: str | None) -> bool:
         """Before an op: Markdown fed so far goes first; where the op goes it is finished (None: all).
@@ -636,6 +640,8 @@ class Stream(BatchOwner):
         else:
             self._documents.pop(target, None)
         self._special = bool(self._documents)
+        if not self._special:
+            self._late = _PAST  # so that the op wakes us, and the batch becomes quick again in our loop
         return True
 
     def _open_document(self, target: str) -> MarkdownStream | None:
@@ -656,7 +662,7 @@ class Stream(BatchOwner):
 
     def _attend(self, pending: int) -> Awaitable[None]:
         """After a push that found the stream idle, its tick late, or too much waiting."""
-        idle = self._slow_at == 0.0
+        idle = self._late is _PAST
         if not self._wake(_IDLE if idle else _SOON):
             return self._attend_elsewhere()
         if pending >= self._limit:
@@ -684,7 +690,7 @@ class Stream(BatchOwner):
         """The call came before any loop, as in async_to_sync: the loop it is awaited in sends at once,
         because it may close right after."""
         await self.flush()
-        self._be_quick(0.0)
+        self._be_quick(_PAST)
 
     def _wake(self, urgency: int) -> bool:
         """Have the clock, and if it is urgent the reader, at work; False: the caller is not in their loop."""
@@ -719,7 +725,8 @@ class Stream(BatchOwner):
             since_s = 0.0
         # Also after a frame: however late the loop's next turn is, until then the pushes join.
         clock.add(self, interval_s - since_s)
-        self._be_quick(now + _LATE * interval_s)
+        if self._late is not clock.late:
+            self._be_quick(clock.late)
 
     async def _wait_for_room(self) -> None:
         count("waits")
@@ -797,9 +804,11 @@ class Streams(dict[str, Stream]):
             self._watch(stream, record)
         return stream
 
-    def end(self, stream: Stream, op: int, text: str = "", target: str = "") -> Awaitable[None]:
-        """End the stream: DONE or ERROR; awaited, it is on its way."""
-        sent = stream.end(op, text, target)
+    def end(
+        self, stream: Stream, op: int, text: str = "", target: str = "", number: int = 0
+    ) -> Awaitable[None]:
+        """End the stream: DONE or ERROR, as Stream.end; awaited, it is on its way."""
+        sent = stream.end(op, text, target, number)
         self._ended[stream.name] = None
         if len(self._ended) > self.MAX_ENDED:
             oldest = next(iter(self._ended))

@@ -186,7 +186,7 @@ class Page:
 RECORD = """() => {
     window.seen = [];
     const names = "start text update prune remove error done block gap open close reconnect message";
-    for (const name of names.split(" "))
+    for (const name of [...names.split(" "), "refuse", "usage"])
         document.addEventListener(`stream:${name}`, ({ target, detail }) => {
             seen.push([name, target.id ?? "", detail]);
         });

@@ -39,7 +39,7 @@ def op_strategy() -> st.SearchStrategy[Op]:
         st.builds(Op, st.sampled_from(["replace", "append", "prepend"]), st.sampled_from(HTML), targets),
         st.builds(Op, st.sampled_from(["start", "delete"]), st.just(""), targets),
         st.builds(Op, st.just("prune"), st.sampled_from(["", "top", "bottom"]), targets, st.integers(0, 3)),
-        st.builds(Op, st.just("error"), texts, targets),
+        st.builds(Op, st.just("error"), texts, targets, st.integers(0, 3)),
         st.builds(Op, st.just("done"), st.sampled_from(["", "stopped"]), targets),
     )
 

@@ -436,6 +436,20 @@ def test_an_error_is_an_alert_and_keeps_the_text(open_page: OpenPage) -> None:
         assert page.eval("document.querySelector('[role=alert], [data-stream-error]')") is None, op
 
 
+def test_without_a_connection_of_ours_there_is_no_retry_to_press(open_page: OpenPage) -> None:
+    """On a page of djust's the application has its own way to ask again."""
+    page = open_page(ROOT.format(""))
+    record_events(page)
+    frames = [
+        compact(["error", "x", 0]),
+        djust({"op": "error", "error": "x", "retry": 3}) | {"seq": 2},
+    ]
+    alert = '<div class="dj-stream-error" role="alert">x</div>'
+    assert page.apply(frames) == [alert, alert]
+    told = [detail["retry"] for name, _, detail in page.eval("seen") if name == "error"]
+    assert told == [0, 3]
+
+
 def test_a_hole_is_told(open_page: OpenPage) -> None:
     page = open_page('<div dj-stream="s" id="root"></div>')
     record_events(page)

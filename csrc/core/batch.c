@@ -194,6 +194,7 @@ djs_status djs_batch_push(djs_batch *b, djs_op op, const djs_arg *arg) {
         e.x = arg->number;
         text.n = 0;
     }
+    if (djs_ops[op].carries == DJS_MESSAGE) e.x = arg->number;
     return add(b, &e, resolve(b, arg->target, arg->target_n), (span){0}, text);
 }
 

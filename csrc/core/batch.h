@@ -59,7 +59,7 @@ typedef struct {
     uint32_t at, n;            /* the payload, for a patch after its path */
     uint32_t target, target_n; /* no bytes: the root element */
     uint32_t depth;            /* for a patch: the steps of its path */
-    uint32_t x, y;             /* limit; nodes and units; loose */
+    uint32_t x, y;             /* limit; nodes and units; loose; retry */
     djs_op op;
 } djs_entry;
 
@@ -77,7 +77,7 @@ typedef struct {
     size_t n;
     const uint8_t *target; /* no bytes: the root element */
     size_t target_n;
-    uint32_t number; /* prune's limit */
+    uint32_t number; /* prune's limit; error's retry: 0 none, else the seconds to wait and one */
 } djs_arg;
 
 /* selector: what selects the root element, ready escaped. */

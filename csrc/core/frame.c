@@ -95,7 +95,10 @@ static djs_status object(djs_buf *out, const djs_batch *b, const djs_entry *e) {
     case DJS_REVERSED: key(out, "text"), reversed(out, b, e); break;
     case DJS_HTML:
     case DJS_DEEP: key(out, "html"), string(out, b, e); break;
-    case DJS_MESSAGE: key(out, "error"), string(out, b, e); break;
+    case DJS_MESSAGE:
+        key(out, "error"), string(out, b, e);
+        if (e->x) key(out, "retry"), djs_buf_uint(out, e->x - 1);
+        break;
     case DJS_REASON:
         if (e->n) key(out, "reason"), string(out, b, e);
         break;
@@ -139,8 +142,11 @@ static void array(djs_buf *out, const djs_batch *b, const djs_entry *e) {
     switch (info->carries) {
     case DJS_NOTHING: break;
     case DJS_TEXT:
-    case DJS_HTML:
-    case DJS_MESSAGE: comma(out), string(out, b, e); break;
+    case DJS_HTML: comma(out), string(out, b, e); break;
+    case DJS_MESSAGE:
+        comma(out), string(out, b, e);
+        if (e->x) number(out, e->x - 1);
+        break;
     case DJS_PIECES: comma(out), pieces(out, b, e, "\",\""); break;
     case DJS_REVERSED: comma(out), reversed(out, b, e); break;
     case DJS_REASON:

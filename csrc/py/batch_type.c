@@ -13,9 +13,9 @@ typedef struct {
     PyObject ob_base; /* what PyObject_HEAD is */
     djs_batch batch;
     djs_mutex lock;
-    size_t pushes;      /* in all */
-    double quick_until; /* by the monotonic clock */
-    size_t quick_below; /* pending bytes */
+    size_t pushes;         /* in all */
+    PyObject *quick_until; /* a Deadline; NULL: never quick */
+    size_t quick_below;    /* pending bytes */
 } BatchObject;
 
 static const char too_big[] =
@@ -83,6 +83,7 @@ done:
 static void Batch_dealloc(BatchObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     djs_batch_free(&self->batch);
+    Py_XDECREF(self->quick_until);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -119,8 +120,8 @@ bool Batch_queue(PyObject *object, PyObject *text) {
     djs_buf spare = {0};
     if (!djs_utf8(text, "text", &arg.text, &arg.n, &spare)) return false;
     djs_lock(&self->lock);
-    bool queued = djs_batch_pending_bytes(&self->batch) + arg.n < self->quick_below &&
-                  djs_monotonic_s() < self->quick_until && !djs_batch_push(&self->batch, DJS_OP_TEXT, &arg);
+    bool queued = djs_batch_pending_bytes(&self->batch) + arg.n < self->quick_below && self->quick_until &&
+                  !Deadline_passed(self->quick_until) && !djs_batch_push(&self->batch, DJS_OP_TEXT, &arg);
     self->pushes += queued;
     djs_unlock(&self->lock);
     if (spare.cap) djs_buf_free(&spare);
@@ -129,14 +130,18 @@ bool Batch_queue(PyObject *object, PyObject *text) {
 
 static PyObject *Batch_quick(BatchObject *self, PyObject *const *args, Py_ssize_t n) {
     if (!djs_arity("quick", n, 2, 2)) return NULL;
-    double until = PyFloat_AsDouble(args[0]);
-    if (until == -1 && PyErr_Occurred()) return NULL;
+    djs_state *state = djs_state_of(Py_TYPE(self));
+    PyObject *until = args[0] == Py_None ? NULL : args[0];
+    if (until && !Py_IS_TYPE(until, (PyTypeObject *)state->deadline_type))
+        return PyErr_Format(PyExc_TypeError, "until must be a Deadline or None, not %.200R", until);
     size_t below = PyLong_AsSize_t(args[1]);
     if (below == (size_t)-1 && PyErr_Occurred()) return NULL;
     djs_lock(&self->lock);
-    self->quick_until = until;
+    PyObject *before = self->quick_until;
+    self->quick_until = Py_XNewRef(until);
     self->quick_below = below;
     djs_unlock(&self->lock);
+    Py_XDECREF(before);
     Py_RETURN_NONE;
 }
 
@@ -223,11 +228,12 @@ static PyMethodDef Batch_methods[] = {
      "Add an op, merged with those before it where that leaves the same page.\n\n"
      "op: from OPS. text: what it carries; of prune the edge. target: CSS selector, '' for the root "
      "element.\n"
-     "number: the limit of prune. A lone surrogate becomes U+FFFD.\n"
+     "number: the limit of prune; of error 1 + the seconds until a retry, 0: none is offered. A lone "
+     "surrogate becomes U+FFFD.\n"
      "Returns the pending bytes. Raises TypeError, ValueError, OverflowError; the batch is then as before."},
     {"quick", (PyCFunction)(void (*)(void))Batch_quick, METH_FASTCALL,
      "quick($self, until, below, /)\n--\n\n"
-     "Let TextMethod push by itself until then (time.monotonic), while fewer bytes wait; 0, 0: not."},
+     "Let TextMethod push by itself until then, a Deadline, while fewer bytes wait; None, 0: not."},
     {"encode", (PyCFunction)(void (*)(void))Batch_encode, METH_FASTCALL,
      "encode($self, seq, form, /)\n--\n\n"
      "What is pending as one message; the batch stays as it is.\n\n"

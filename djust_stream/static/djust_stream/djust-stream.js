@@ -16,8 +16,8 @@
  *
  * Events bubble from the element an op changed: stream:start text update prune remove error done, as djust's;
  * stream:block from each child of a stream's element that is settled (and again, should it change after all);
- * stream:gap when frames are missing, resume when they come again, gone when they cannot any more. On the
- * document: stream:open close reconnect, and stream:message with whatever the server sent that is no frame. Wire: tests/spec/wire.md. Checked by: tests/test_client.py. */
+ * stream:gap when frames are missing, resume when they come again, gone when they cannot any more; by server-sent
+ * events also stream:usage, at the end. On the document: stream:open close reconnect refuse, and stream:message with whatever the server sent that is no frame. Wire: tests/spec/wire.md. Checked by: tests/test_client.py. */
 
 const NEAR_PX = 100;
 const PLAIN = /^[^<&\r\0]*$/; // HTML that is its own text
@@ -30,11 +30,12 @@ export const texts = {
   stopped: "Answer stopped",
   error: "Something went wrong",
   lost: "Connection lost",
+  retry: "Retry",
 };
 
 /**
  * @typedef {{op: string, target?: string, depth?: number, text?: string, mode?: string | null, html?: string,
- *   error?: string, reason?: string, limit?: number, edge?: string, nodes?: number, units?: number,
+ *   error?: string, retry?: number, reason?: string, limit?: number, edge?: string, nodes?: number, units?: number,
  *   loose?: number, path?: number[]}} Op
  * @typedef {{stream: string, root: Element, grown: Set<Element>, follow: Set<Element>}} Turn  what a frame's ops
  *   share: the element whose children are the blocks; elements that have new ones; elements to keep in view
@@ -45,7 +46,8 @@ export const texts = {
  *   lets us come back to it; are missing frames on their way; is it shown as lost; elements as they were before it
  * @typedef {{root: ParentNode, states: Map<string, State>, ask?: (stream: string, state: State) => void,
  *   keep?: () => void}} Shown  the streams of one connection: how to ask for frames, and to keep the tokens
- * @typedef {{send(message: object): void, stop(name: string): void, close(): void, socket: WebSocket}} Page
+ * @typedef {{send(message: object): void, stop(name: string): void, retry(name: string): void,
+ *   close(): void, socket: WebSocket}} Page
  */
 
 /* ---- Ops, by wire name ---- */
@@ -115,9 +117,11 @@ export const ops = {
     const error = op.error || texts.error;
     activate(el, false);
     settle(turn.root, true, turn.stream);
-    showError(el, error);
+    const alert = showError(el, error);
+    const event = el.closest("[dj-stream-retry]")?.getAttribute("dj-stream-retry"); // a handler of djust's
+    if (op.retry !== undefined && (event || pages.size)) alert.after(retryButton(turn.stream, op.retry, event));
     turn.follow.add(el);
-    emit(el, "error", { error, stream: turn.stream });
+    emit(el, "error", { error, stream: turn.stream, ...(op.retry !== undefined && { retry: op.retry }) });
   },
 
   done(el, { reason }, turn) {
@@ -213,7 +217,7 @@ const compact = {
   r: ([, html]) => ({ op: "replace", html }),
   delete: ([, target]) => ({ op: "delete", target }),
   prune: ([, limit, edge]) => ({ op: "prune", limit, edge }),
-  error: ([, error]) => ({ op: "error", error }),
+  error: ([, error, retry]) => ({ op: "error", error, ...(retry !== undefined && { retry }) }),
   done: ([, reason]) => ({ op: "done", reason }),
   h: ([, depth, html]) => ({ op: "head", depth, html }),
   x: ([, depth, nodes, units]) => ({ op: "cut", depth, nodes, units }),
@@ -485,13 +489,38 @@ function showError(el, error) {
   settled.add(alert);
   el.append(alert);
   el.setAttribute("data-stream-error", "true");
+  return alert;
 }
 
 /** @param {Element} el */
 function clearError(el) {
   if (!el.hasAttribute("data-stream-error")) return;
   el.removeAttribute("data-stream-error");
-  el.querySelector(":scope > .dj-stream-error")?.remove();
+  for (const part of el.querySelectorAll(":scope > .dj-stream-error, :scope > .dj-stream-retry")) {
+    if (part === document.activeElement && el instanceof HTMLElement) {
+      el.tabIndex = -1; // whoever has pressed it goes on reading here
+      el.focus({ preventScroll: true });
+    }
+    part.remove();
+  }
+}
+
+/** A button beside the alert, not in it: a live region would read every second of the wait.
+ * @param {string} stream @param {number} waitS @param {string | null} [event] */
+function retryButton(stream, waitS, event) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "dj-stream-retry" });
+  button.setAttribute(event ? "dj-click" : "data-stream-retry", event || stream);
+  settled.add(button);
+  const endMs = Date.now() + waitS * 1000;
+  const show = () => {
+    const leftS = Math.ceil((endMs - Date.now()) / 1000);
+    const [unitS, unit] = leftS > 5400 ? [3600, "h"] : leftS > 90 ? [60, "min"] : [1, "s"];
+    button.disabled = leftS > 0;
+    button.textContent = leftS > 0 ? `${texts.retry} (${Math.ceil(leftS / unitS)} ${unit})` : texts.retry;
+    if (leftS > 0) setTimeout(() => button.isConnected && show(), Math.min(1000, endMs - Date.now()));
+  };
+  show();
+  return button;
 }
 
 /** @param {Element} el @param {string} op @param {Turn} turn */
@@ -594,6 +623,9 @@ export function connect(url, options = {}) {
     stop(name) {
       const token = shown.states.get(name)?.token;
       page.send({ type: "stream.stop", stream: name, ...(token && { token }) });
+    },
+    retry(name) {
+      page.send({ type: "stream.retry", stream: name });
     },
     close() {
       closed = true;
@@ -737,13 +769,198 @@ function keptTokens(url, share) {
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target instanceof Element ? event.target.closest("[data-stream-stop]") : null;
+  const button = event.target instanceof Element ? event.target.closest("[data-stream-stop], [data-stream-retry]") : null;
   if (!button || !(pages.size || ofPage.ask)) return;
+  const again = button.getAttribute("data-stream-retry");
+  const stream = again ?? button.getAttribute("data-stream-stop") ?? "";
+  if (again !== null && !pages.size) return;
   event.preventDefault();
-  const stream = button.getAttribute("data-stream-stop") ?? "";
-  for (const page of pages.values()) page.stop(stream);
-  if (ofPage.ask) tellDjust({ type: "stream.stop", stream, token: ofPage.states.get(stream)?.token });
+  for (const page of pages.values()) again === null ? page.stop(stream) : page.retry(stream);
+  if (ofPage.ask && again === null)
+    tellDjust({ type: "stream.stop", stream, token: ofPage.states.get(stream)?.token });
 });
+
+/* ---- Server-sent events: a StreamResponse of a Django view, by EventSource (GET) or by fetch ---- */
+
+/**
+ * @typedef {{method?: string, body?: BodyInit, headers?: Record<string, string>, root?: ParentNode,
+ *   texts?: Partial<typeof texts>, firstDelayMs?: number, lastDelayMs?: number}} SseOptions
+ * @typedef {{stop(): void, close(): void, shows(name: string): boolean}} Answer
+ */
+
+/** @type {Set<Answer>} those that are not over */
+const answers = new Set();
+
+/** Ask for a stream and show it. A lost connection comes back to where it was; the model is not asked again.
+ * @param {string} url @param {SseOptions} [options] a body, a method or headers make it a fetch @returns {Answer} */
+export function connectSse(url, options = {}) {
+  const { body, root = document, firstDelayMs = 1000, lastDelayMs = 30_000 } = options;
+  const method = (options.method ?? (body === undefined ? "GET" : "POST")).toUpperCase();
+  const address = new URL(url, location.href).href;
+  Object.assign(texts, options.texts);
+
+  /** @type {Shown} */
+  const shown = { root, states: new Map() };
+  const aborter = new AbortController();
+  let [lastId, delayMs, attempt, over, timer] = ["", firstDelayMs, 0, false, 0];
+  /** @type {EventSource | undefined} */
+  let source;
+
+  /** @type {Answer} */
+  const answer = {
+    stop() {
+      if (over) return;
+      for (const stream of active()) applyFrame({ stream, ops: [{ op: "done", reason: "stopped" }] }, root);
+      answer.close();
+      // The closed connection alone does not say it: a lost one looks the same, and the server waits for it.
+      if (lastId) void fetch(address, { ...request("X-Stream-Stop"), keepalive: true }).catch(() => {});
+    },
+    close() {
+      over = true;
+      answers.delete(answer);
+      clearTimeout(timer);
+      source?.close();
+      aborter.abort();
+      emit(document, "close", { url: address });
+    },
+    shows: (name) => shown.states.has(name) || !shown.states.size,
+  };
+
+  const active = () =>
+    [...shown.states.keys()].filter((name) => query(root, streamSelector(name) + "[data-stream-active]"));
+
+  /** @param {string} type @param {string} data @param {string} id */
+  function take(type, data, id) {
+    lastId = id;
+    attempt = 0;
+    const message = readJson(data);
+    if (type === "message" && receive(message, shown)) return;
+    if (type === "error" && message?.code === "gone") lose();
+    else if (type !== "end") emit(document, "message", { type, data, id });
+    if (type !== "end") return;
+    for (const [stream] of shown.states) emit(query(root, streamSelector(stream)) ?? document, "usage", { stream, ...message });
+    answer.close();
+  }
+
+  /** Nothing more will come: say so where something is still expected, and keep what is there. */
+  function lose(error = texts.lost) {
+    for (const stream of active()) applyFrame({ stream, ops: [{ op: "error", error }] }, root);
+    answer.close();
+  }
+
+  /** @param {string} [flag] @returns {RequestInit} */
+  function request(flag) {
+    const headers = new Headers({ Accept: "text/event-stream", ...csrf(address, method), ...options.headers });
+    if (lastId) headers.set("Last-Event-ID", lastId);
+    if (flag) headers.set(flag, "1");
+    return { method, headers, body, cache: "no-store" };
+  }
+
+  function later() {
+    if (over) return;
+    if (!lastId) return lose(); // it would be asked for a second time
+    const waitMs = Math.min(lastDelayMs, delayMs * 2 ** attempt++) * (0.5 + Math.random() / 2);
+    timer = setTimeout(run, waitMs);
+    emit(document, "reconnect", { url: address, attempt, delayMs: waitMs });
+  }
+
+  async function run() {
+    try {
+      const response = await fetch(address, { ...request(), signal: aborter.signal });
+      if (response.status === 204) return lose();
+      if (response.ok && response.body && /^text\/event-stream\b/i.test(response.headers.get("Content-Type") ?? "")) {
+        emit(document, "open", { url: address });
+        const read = eventReader(take, (id) => (lastId = id), (ms) => (delayMs = ms));
+        const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+        for (let piece = await reader.read(); !piece.done && !over; piece = await reader.read()) read(piece.value);
+      } else if (!lastId || ![502, 503, 504].includes(response.status)) return refuse(response);
+    } catch (error) {
+      if (!over) console.info("djust_stream:", error);
+    }
+    later();
+  }
+
+  /** @param {Response} response */
+  async function refuse(response) {
+    const { status, headers } = response;
+    const plain = /^text\/plain\b/i.test(headers.get("Content-Type") ?? "");
+    const error = (plain && (await response.text().catch(() => ""))) || texts.error;
+    const name = decodeURIComponent(headers.get("X-Stream-Name") ?? "");
+    if (name && !shown.states.size) applyFrame({ stream: name, ops: [{ op: "error", error }] }, root);
+    emit(document, "refuse", { url: address, status, error, retryAfterS: Number(headers.get("Retry-After")) || null });
+    lose(error);
+  }
+
+  function listen() {
+    source = new EventSource(address);
+    source.onopen = () => emit(document, "open", { url: address });
+    for (const type of ["message", "end", "error"])
+      source.addEventListener(type, (event) => {
+        if (event instanceof MessageEvent) take(type, event.data, event.lastEventId);
+        else if (source?.readyState === EventSource.CLOSED) over || lose();
+        else emit(document, "reconnect", { url: address, attempt: ++attempt });
+      });
+  }
+
+  answers.add(answer);
+  if (method === "GET" && !options.headers) listen();
+  else void run();
+  return answer;
+}
+
+/** Reads an event stream, cut anywhere, as the HTML standard has it.
+ * @param {(type: string, data: string, id: string) => void} dispatch
+ * @param {(id: string) => void} setId @param {(ms: number) => void} setRetry */
+function eventReader(dispatch, setId, setRetry) {
+  let [rest, type, id] = ["", "", ""];
+  /** @type {string[]} */
+  let data = [];
+
+  /** @type {Record<string, (value: string) => unknown>} */
+  const fields = {
+    event: (value) => (type = value),
+    data: (value) => data.push(value),
+    id: (value) => value.includes("\0") || (id = value),
+    retry: (value) => /^\d+$/.test(value) && setRetry(Number(value)),
+  };
+
+  /** @param {string} line */
+  function read(line) {
+    if (line) {
+      const [, name, value] = /** @type {RegExpExecArray} */ (/^([^:]*):? ?([^]*)$/.exec(line));
+      if (Object.hasOwn(fields, name)) fields[name](value);
+      return;
+    }
+    setId(id);
+    if (data.length) dispatch(type || "message", data.join("\n"), id);
+    [type, data] = ["", []];
+  }
+
+  return (/** @type {string} */ text) => {
+    const lines = (rest + text).split(/\r\n|\n|\r(?!$)/); // a CR at the end may be half of a CRLF
+    rest = lines.pop() ?? "";
+    for (const line of lines) read(line);
+  };
+}
+
+/** Django's CSRF token, for requests to this site. @param {string} address @param {string} method */
+function csrf(address, method) {
+  if (/^(GET|HEAD|OPTIONS|TRACE)$/.test(method) || new URL(address).origin !== location.origin) return {};
+  const field = document.querySelector("[name=csrfmiddlewaretoken]");
+  const token = field instanceof HTMLInputElement ? field.value : /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1];
+  return token ? { "X-CSRFToken": token } : {};
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest("[data-stream-stop]") : null;
+  const name = button?.getAttribute("data-stream-stop") ?? "";
+  const shown = button ? [...answers].filter((answer) => answer.shows(name)) : [];
+  if (shown.length) event.preventDefault();
+  for (const answer of shown) answer.stop();
+});
+
+// Nobody reads it any more. (A tab in the background, or a sleeping phone, has left no page.)
+addEventListener("pagehide", () => answers.forEach((answer) => answer.stop()));
 
 /* ---- Beside djust's client: whoever loads first, its socket hands its stream messages to us ---- */
 
@@ -800,3 +1017,4 @@ else
 liveRegion();
 for (const { src, dataset } of document.scripts)
   if (src === import.meta.url && dataset.url) connect(dataset.url, { share: dataset.share === "true" });
+for (const { src, dataset } of document.scripts) if (src === import.meta.url && dataset.sse) connectSse(dataset.sse);

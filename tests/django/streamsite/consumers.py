@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from typing import Any
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from djust.streaming import StreamingMixin as DjustStreamingMixin
 
 from djust_stream import StreamConsumer
+from djust_stream.sources import OverloadedError
 
 from .producers import produce_all
 
@@ -53,6 +55,20 @@ class Plain(StreamConsumer):
             raise
         ANSWERS[name] = "returned"
 
+    async def do_model(self, name: str, fails: int) -> None:
+        """An answer by stream_from whose model is overloaded the first times."""
+        self.start_stream(name, self.ask_model, name, [fails])
+
+    async def ask_model(self, name: str, fails: list[int]) -> None:
+        async def source() -> AsyncIterator[str]:
+            yield "half "
+            if fails[0]:
+                fails[0] -= 1
+                raise OverloadedError("key=the model is busy", retry_after_s=1.2)
+            yield "an answer"
+
+        await self.stream_from(name, source, markdown=False)
+
     async def do_document(self, name: str, text: str, gap_s: float) -> None:
         self.start_stream(name, self.document, name, text, gap_s)
 
@@ -61,6 +77,15 @@ class Plain(StreamConsumer):
         for at in range(0, len(text), 7):
             await self.stream_markdown(name, text[at : at + 7])
             await asyncio.sleep(gap_s)
+
+    async def do_parts(self, name: str, parts: list[str]) -> None:
+        """Markdown in pieces."""
+        self.start_stream(name, self.parts, name, parts)
+
+    async def parts(self, name: str, parts: list[str]) -> None:
+        for part in parts:
+            await self.stream_markdown(name, part)
+            await asyncio.sleep(0)
 
     async def do_flood(self, name: str, megabytes: int) -> None:
         """A producer at full speed; says how far it got when asked."""

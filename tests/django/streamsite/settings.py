@@ -36,6 +36,7 @@ LIVEVIEW_CONFIG = DJUST_CONFIG
 DJUST_STREAM = {
     "SLOW_READER_TIMEOUT_S": float(os.environ.get("SLOW_READER_TIMEOUT_S", "60")),
     "LOG_BYTES": int(os.environ.get("LOG_BYTES", str(256 << 10))),
+    "MAX_STREAMS": int(os.environ.get("MAX_STREAMS", "1000")),
     "STORE": os.environ.get("STORE", "memory"),
 }
 SILENCED_SYSTEM_CHECKS = ["djust.S001"]
