@@ -398,6 +398,15 @@ static void note_capped(const djs_markdown_options *options, const cmark_map *ma
     if (options->capped && ((const djs_refmap *)map)->capped) *options->capped = true;
 }
 
+/* A stream that waits for more holds what its open blocks need, however long the last ones were. */
+static void trim(djs_markdown *md) {
+    djs_buf_trim(&md->text);
+    djs_buf_trim(&md->page.tail);
+    djs_buf_trim(&md->spine.html);
+    djs_buf_trim(&md->spine.spare);
+    djs_buf_trim(&md->spine.leaf.text);
+}
+
 static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     *edits = &md->edits;
     djs_edits_clear(&md->edits);
@@ -435,6 +444,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         djs_tail_show(&md->spine, md->text.ptr, md->text.len, lines);
     }
     note_capped(&md->options, md->spine.live->refmap);
+    if (lines) trim(md);
     djs_scratch_free(&md->memory);
     djs_memory_leave();
     djs_status status = djs_edits_status(&md->edits);
