@@ -508,18 +508,26 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     s->mark = 0;
 }
 
-/* Does the line begin or go on with definitions, so that nothing shows until certain bytes come? */
+/* Does the line begin or go on with definitions, so that nothing shows until certain bytes come? After a
+ * whole one, what may be its title is text of the same paragraph, and shows nothing before its line has
+ * ended. */
 static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
     const cmark_node *node = s->live->current;
+    size_t start = skip(line, 0, n, ' ');
+    bool title = start < n && strchr("\"'(", line[start]);
     char held;
-    if (!n || line[0] != '[' || s->raw || s->notes || s->leaf.on) return false;
+    if (!n || (line[0] != '[' && !title) || s->raw || s->notes || s->leaf.on) return false;
     if (node->type == CMARK_NODE_PARAGRAPH) {
         djs_refmap none = {.base = {.mem = &djs_scratch}};
         size_t at = certain_definitions(s, node);
         cmark_chunk rest = {node->content.ptr + at, node->content.size - (bufsize_t)at, 0};
         if (cmark_parse_reference_inline(&djs_scratch, &rest, &none.base) != rest.len) return false;
-    } else if (!is_settled(s) || djs_level_count(s) > 1) {
+    } else if (title || !is_settled(s) || djs_level_count(s) > 1) {
         return false;
+    }
+    if (title) {
+        s->wait = djs_wait_until(n, SIZE_MAX);
+        return true;
     }
     if (!djs_cmark_may_define(&djs_scratch, line, n, &held)) return false;
     s->wait = (djs_wait){djs_wait_for(held, 0), n, held == ']' ? n + DJS_HOLD_BRACKET : SIZE_MAX};
