@@ -197,7 +197,8 @@ static bool is_marker(const uint8_t *line, size_t n) {
     if (run == space || run > space + 4) return false;                  /* "-     *" is code */
     if (!cmark_isdigit(line[start]) && space > start + 1) return false; /* "-- **" is text */
     if (cmark_isdigit(line[start]) && (line[start] != '1' || space > start + 2))
-        return false; /* "2. *" may be */
+        return false;            /* "2. *" may be */
+    if (start > 3) return false; /* no marker, if it goes on with a paragraph */
     return strchr("-*+_`~", line[run]) && skip(line, run, n, line[run]) == n;
 }
 
