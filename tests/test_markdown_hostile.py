@@ -22,8 +22,8 @@ RAW_HTML = [
 WAITING = [
     "![^1] a",
     "[a]: /u\n  \"title\"\n[b]: /v\n'long\ntitle'\n[a] [b]\n",
-    "[a]: /u\n\"title\" and text\n\n[a]",
-    "- [a]: /u\n  (title\n- b\n\n> [c]: /v\n\"lazy\n> d",
+    '[a]: /u\n"title" and text\n\n[a]',
+    '- [a]: /u\n  (title\n- b\n\n> [c]: /v\n"lazy\n> d',
     "| a \\| b | c |\n|---|---|\n| d \\| e | f |\n| g |",
     "a" + " " * 300 + "b!!!!!!!!!! c",
     "me@" + "a.b-c." * 40 + "d e",
@@ -45,7 +45,21 @@ def test_what_waits(text: str, size: int) -> None:
     assert streamed(text, sizes(size)) == one_shot(text)
 
 
-OPENED = ["*a ", "**a *b ", "_a_b ", "[a ![b ", "a <b ", "a ` `` ", "www.a.b/", "\\", "]", "|", "> ", "=", "- "]
+OPENED = [
+    "*a ",
+    "**a *b ",
+    "_a_b ",
+    "[a ![b ",
+    "a <b ",
+    "a ` `` ",
+    "www.a.b/",
+    "\\",
+    "]",
+    "|",
+    "> ",
+    "=",
+    "- ",
+]
 
 
 @pytest.mark.parametrize("part", OPENED)
