@@ -16,8 +16,10 @@ import json
 import platform
 import statistics
 import sys
-from time import monotonic, perf_counter_ns
+from time import perf_counter_ns
 from typing import Any
+
+from rig import PlainBatcher
 
 TOKEN = "token "
 
@@ -33,64 +35,6 @@ class Consumer:
 
     async def send_json(self, data: Any) -> None:
         await self.send(text_data=json.dumps(data))
-
-
-class PlainBatcher:
-    """Lossless, in plain Python: ops merged in a list, one timer for each connection."""
-
-    INTERVAL_S = 1 / 60
-
-    def __init__(self) -> None:
-        self._ws_consumer: Any = None
-        self._waiting: dict[str, list[dict[str, Any]]] = {}
-        self._last = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-
-    async def stream_start(self, name: str) -> None:
-        await self._op(name, "start")
-
-    async def stream_done(self, name: str) -> None:
-        await self._op(name, "done")
-
-    def stream_detach(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._waiting.clear()
-
-    async def _op(self, name: str, op: str) -> None:
-        self._waiting.setdefault(name, []).append({"op": op, "target": f"[dj-stream='{name}']"})
-        await self._flush()
-
-    async def stream_text(
-        self, name: str, text: str, mode: str = "append", target: str | None = None
-    ) -> None:
-        target = target or f"[dj-stream='{name}']"
-        ops = self._waiting.setdefault(name, [])
-        last = ops[-1] if ops else {}
-        if last.get("op") == "text" and last["mode"] == mode and last["target"] == target:
-            last["text"].append(text)
-        else:
-            ops.append({"op": "text", "target": target, "mode": mode, "text": [text]})
-        if self._timer is None:
-            since_s = monotonic() - self._last
-            if since_s >= self.INTERVAL_S:
-                await self._flush()
-            else:
-                loop = asyncio.get_running_loop()
-                self._timer = loop.call_later(self.INTERVAL_S - since_s, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        self._task = asyncio.ensure_future(self._flush())
-
-    async def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        self._last = monotonic()
-        for name, ops in waiting.items():
-            for op in ops:
-                if op["op"] == "text":
-                    op["text"] = "".join(op["text"])
-            await self._ws_consumer.send_json({"type": "stream", "stream": name, "ops": ops})
 
 
 class Nothing:

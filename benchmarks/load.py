@@ -1,16 +1,24 @@
 """How many streams does one core hold? Ours beside djust's and a plain-Python batcher, in the same run.
 
-    python benchmarks/load.py [--rate 50] [--streams 100,200,400,800] [--seconds 4] [--poisson]
+    python benchmarks/load.py [--only 50,200,gc,poisson,markdown] [--streams 100,200,400,800] [--seconds 4]
                               [--server daphne] [--loop asyncio] [--quick] [--json]
 
-A real server (uvicorn unless told otherwise) on the first core, and a client. On each of so many WebSockets
-one stream of numbered tokens of 16 bytes, so many a second; each token carries the time at which it was due.
-The number of streams grows until the 99th percentile of a token's latency passes 100 ms, or the list ends.
+A real server (uvicorn unless told otherwise, no compression) on the first core, and a client. On each of so
+many WebSockets one stream of numbered tokens of 16 bytes, so many a second; each token carries the time at
+which it was due. The number of streams grows until the 99th percentile of a token's latency has passed 100 ms
+twice, or the list ends.
 Counted by the client, from what the sockets brought: tokens lost, doubled, out of order, streams whose last
 op was "done"; latency; bytes. From /proc, of the server: CPU time for each token, memory for each connection
-before its stream began and while it ran. "compact" is djust_stream in the form its own client asks for.
-Exit status 1 when djust_stream lost anything. Other work on the machine shows in the latency, hardly in the
-CPU time.
+before its stream began and while it ran.
+
+50, 200      that many tokens a second, evenly spaced
+gc           50 a second with tune_gc(): what it does is done for the opponent, too
+poisson      50 a second at random times: evenly spaced tokens flatter who loses what comes close together
+markdown     a document of 20 KB, 50 pieces a second, by stream_markdown; djust: by
+             stream_to(html=render_markdown(buffer)). Only latency and bytes count: markup takes tokens in.
+
+"compact" is djust_stream in the form its own client asks for. Exit status 1 when djust_stream lost anything.
+Other work on the machine shows in the latency, hardly in the CPU time.
 """
 
 from __future__ import annotations
@@ -22,19 +30,68 @@ import os
 import platform
 import random
 import re
-import socket
-import subprocess
 import sys
-import time
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-SUBJECTS = ("djust_stream", "compact", "plain", "djust")
+from rig import PlainBatcher, serve
+from targets import Lines
+
 LIMIT_MS = 100
 RAMP_S = 1.0
+PIECE = 4  # characters of Markdown before each token
 PAD = "tok "  # after ^, four hex digits of the number and eight of the time
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What all subjects of a climb are given."""
+
+    title: str
+    subjects: tuple[str, ...]
+    rate: float = 50
+    poisson: bool = False
+    tuned: bool = False
+    markdown: bool = False
+    streams: tuple[int, ...] = (
+        100,
+        200,
+        400,
+        500,
+        600,
+        700,
+        800,
+        900,
+        1000,
+        1150,
+        1300,
+        1500,
+        1750,
+        2000,
+        2300,
+    )
+
+
+SCENARIOS = {
+    "50": Scenario("50 tokens/s", ("djust_stream", "compact", "plain", "djust")),
+    "200": Scenario(
+        "200 tokens/s",
+        ("djust_stream", "compact", "plain", "djust"),
+        rate=200,
+        streams=(100, 200, 300, 350, 400, 450, 500, 550, 600, 700, 800),
+    ),
+    "gc": Scenario("50 tokens/s, the collector tuned", ("djust_stream", "plain"), tuned=True),
+    "poisson": Scenario("50 tokens/s at random times", ("djust_stream", "plain", "djust"), poisson=True),
+    "markdown": Scenario(
+        "Markdown of 20 KB, 50 pieces/s",
+        ("djust_stream", "compact", "djust"),
+        markdown=True,
+        streams=(5, 10, 20, 30, 40, 50, 60, 80, 100, 150, 200, 300, 400, 500, 600, 700, 800),
+    ),
+}
 
 
 # -- the server: this file, served ------------------------------------------------------------------
@@ -53,7 +110,7 @@ def make_application() -> Any:
     if subject == "djust":
         from djust.streaming import StreamingMixin as Mixin
     elif subject == "plain":
-        from calls import PlainBatcher as Mixin
+        Mixin = PlainBatcher
     else:
         from djust_stream import StreamingMixin as Mixin
         from djust_stream._core import FORM_COMPACT
@@ -69,7 +126,8 @@ def make_application() -> Any:
             self.view._ws_consumer = self
             if subject == "compact":
                 self.view._djust_streams.reader.sink.form = FORM_COMPACT
-            self.task = asyncio.create_task(produce(self.view, **content))
+            show = show_markdown if content.pop("markdown") else View.stream_text
+            self.task = asyncio.create_task(produce(self.view, show, **content))
 
         async def disconnect(self, code: int) -> None:
             if self.task is not None:
@@ -77,19 +135,43 @@ def make_application() -> Any:
             if hasattr(self.view, "stream_detach"):
                 self.view.stream_detach()
 
+    if os.environ["TUNED"]:
+        from djust_stream import tune_gc
+
+        tune_gc()
     return Consumer.as_asgi()
 
 
-async def produce(view: Any, tokens: int, gap_s: float, poisson: bool) -> None:
+async def produce(view: Any, show: Any, tokens: int, gap_s: float, poisson: bool) -> None:
     await view.stream_start("s")
     due = monotonic()
     for number in range(tokens):
         now = monotonic()
         if due > now + 0.0005:
             await asyncio.sleep(due - now)
-        await view.stream_text("s", f"^{number:04x}{int(due * 1e6) & 0xFFFFFFFF:08x}{PAD}")
+        await show(view, "s", f"^{number:04x}{int(due * 1e6) & 0xFFFFFFFF:08x}{PAD}")
         due += random.expovariate(1 / gap_s) if poisson else gap_s
     await view.stream_done("s")
+
+
+@cache
+def document() -> str:
+    from shapes import documents
+
+    return documents("plain", 20_000)["mixed"][:20_000]
+
+
+async def show_markdown(view: Any, name: str, token: str) -> None:
+    """The next piece of a document, with the token; streams are at different places of it."""
+    from djust import render_markdown
+
+    if not hasattr(view, "document"):
+        view.document, view.at = document(), random.randrange(20_000)
+    begin, view.at = view.at % 20_000, view.at % 20_000 + PIECE
+    if hasattr(view, "stream_markdown"):
+        await view.stream_markdown(name, view.document[begin : view.at] + token)
+    else:
+        await view.stream_to(name, html=render_markdown(view.document[: view.at]) + token)
 
 
 # -- the client -------------------------------------------------------------------------------------
@@ -154,19 +236,21 @@ class Reader(asyncio.Protocol):
         now = int(monotonic() * 1e6)
         for number_hex, due_hex in TOKEN.findall(message):
             number = int(number_hex, 16)
-            self.shown += number not in self.seen
-            self.doubled += number in self.seen
-            self.out_of_order += number < self.expected and number not in self.seen
+            self.after_done += self.ended.done()
+            if number in self.seen:
+                self.doubled += 1
+                continue
+            self.shown += 1
+            self.out_of_order += number < self.expected
             self.seen.add(number)
             self.expected = max(self.expected, number + 1)
-            self.after_done += self.ended.done()
             late_us = (now - int(due_hex, 16)) & 0xFFFFFFFF
             self.latencies.append(late_us if late_us < 1 << 31 else 0)  # a token may come 0.5 ms early
         if b'"done"' in message and not self.ended.done():
             self.ended.set_result(None)
 
 
-async def step(port: int, pid: int, streams: int, options: argparse.Namespace) -> dict[str, Any]:
+async def step(port: int, pid: int, streams: int, scenario: Scenario, seconds: float) -> dict[str, Any]:
     """So many streams at a time, from their first token to their done."""
     loop = asyncio.get_running_loop()
     latencies: list[int] = []
@@ -177,19 +261,26 @@ async def step(port: int, pid: int, streams: int, options: argparse.Namespace) -
         await reader.open
         readers.append(reader)
     idle = resident_kb(pid)
-    tokens = int(options.rate * options.seconds)
+    tokens = int(scenario.rate * seconds)
     cpu_s = cpu_seconds(pid)
     for number, reader in enumerate(readers):
         begin = monotonic()
-        reader.send({"tokens": tokens, "gap_s": 1 / options.rate, "poisson": options.poisson})
+        reader.send(
+            {
+                "tokens": tokens,
+                "gap_s": 1 / scenario.rate,
+                "poisson": scenario.poisson,
+                "markdown": scenario.markdown,
+            }
+        )
         wait_s = begin + RAMP_S / streams - monotonic()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
         if number == streams // 2:
             del latencies[:]  # of the ramp
-    await asyncio.sleep(options.seconds / 2)
+    await asyncio.sleep(seconds / 2)
     busy = resident_kb(pid)
-    await asyncio.wait([reader.ended for reader in readers], timeout=options.seconds * 4 + 10)
+    await asyncio.wait([reader.ended for reader in readers], timeout=seconds * 4 + 10)
     cpu_s = cpu_seconds(pid) - cpu_s
     await asyncio.sleep(0.1)
     for reader in readers:
@@ -228,55 +319,28 @@ def resident_kb(pid: int) -> int:
 # -- the run ----------------------------------------------------------------------------------------
 
 
-def serve(subject: str, options: argparse.Namespace) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the server on a free port and the first core."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    application = f"{Path(__file__).stem}:application"
-    if options.server == "daphne":
-        command = ["daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port), application]
-    else:
-        flags = ["--log-level", "error", "--lifespan", "off", "--backlog", "4096"]
-        flags += ["--loop", options.loop, "--ws-per-message-deflate", "false"]
-        command = ["uvicorn", "--port", str(port), *flags, application]
-    paths = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", *command],
-        env=os.environ | {"PYTHONPATH": paths, "SUBJECT": subject},
-        stderr=subprocess.DEVNULL,
-    )
-    os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return process, port
-        except OSError:
-            if process.poll() is not None:
-                break
-            time.sleep(0.1)
-    process.kill()
-    sys.exit(f"{options.server} did not start; try: {' '.join(command)}")
-
-
-def measure(subject: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+def climb(subject: str, scenario: Scenario, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """More and more streams, until the latency says stop."""
     import uvloop
 
-    rows = []
-    process, port = serve(subject, options)
+    rows: list[dict[str, Any]] = []
+    flags = ("--backlog", "4096", "--loop", options.loop, "--ws-per-message-deflate", "false")
+    environment = {"SUBJECT": subject, "TUNED": "1" if scenario.tuned else ""}
+    core = min(os.sched_getaffinity(0))
     loop = uvloop.new_event_loop()
-    try:
-        for streams in options.streams:
-            row = {"subject": subject, **loop.run_until_complete(step(port, process.pid, streams, options))}
-            rows.append(row)
-            print_row(row)
-            if row["p99_ms"] is None or row["p99_ms"] > LIMIT_MS:
+    with serve(Path(__file__).stem, options.server, flags, core, **environment) as (server, port):
+        for streams in options.streams or scenario.streams:
+            row = loop.run_until_complete(step(port, server.pid, streams, scenario, options.seconds))
+            rows.append({"subject": subject, **row})
+            print_row(rows[-1])
+            if len([row for row in rows if not in_time(row)]) == 2:
                 break
-    finally:
-        loop.close()
-        process.terminate()
-        process.wait()
+    loop.close()
     return rows
+
+
+def in_time(row: dict[str, Any]) -> bool:
+    return row["p99_ms"] is not None and row["p99_ms"] <= LIMIT_MS
 
 
 COLUMNS = ("subject", "streams", "lost", "doubled", "out_of_order", "done_last", "p50_ms", "p99_ms",
@@ -287,50 +351,72 @@ def print_row(row: dict[str, Any]) -> None:
     print("  ".join(f"{row[name]}".rjust(max(len(name), 12)) for name in COLUMNS), flush=True)
 
 
+def most(rows: list[dict[str, Any]], subject: str, lossless: bool = True) -> dict[str, Any]:
+    """The row with the most streams that the subject held, or one of none."""
+    held = [
+        row for row in rows if row["subject"] == subject and in_time(row) and not (lossless and row["lost"])
+    ]
+    return max(held, key=lambda row: row["streams"], default={"streams": 0})
+
+
+def compare(name: str, rows: list[dict[str, Any]], lines: Lines) -> None:
+    """What was promised of a scenario, and whether it is so."""
+    title = SCENARIOS[name].title
+    subjects = {row["subject"]: None for row in rows}
+    held = {subject: most(rows, subject, name != "markdown")["streams"] for subject in subjects}
+    print("streams held within 100 ms:", *(f"{subject} {count}" for subject, count in held.items()))
+    if name != "markdown":
+        ours = [row for row in rows if row["subject"] in ("djust_stream", "compact")]
+        what = f"{title}: steps without a token lost, doubled, misplaced or after done"
+        lines.all(what, sum(map(whole, ours)), len(ours))
+    for opponent, factor in {"50": (("plain", 1.4), ("djust", 1.7)), "200": (("plain", 1.35),),
+                             "gc": (("plain", 1.8),), "markdown": (("djust", 8),)}.get(name, ()):  # fmt: skip
+        if held[opponent]:
+            times = held["djust_stream"] / held[opponent]
+            lines.at_least(f"{title}: streams, as a multiple of {opponent}'s", times, factor)
+    compact = most(rows, "compact", lossless=False)
+    if name == "markdown" and compact["streams"]:
+        theirs = next(row for row in rows if row["subject"] == "djust")
+        times = theirs["bytes_per_token"] / compact["bytes_per_token"]
+        lines.at_least(f"{title}: djust's bytes, as a multiple of the compact form's", times, 200)
+
+
+def whole(row: dict[str, Any]) -> bool:
+    bad = row["lost"] or row["doubled"] or row["out_of_order"] or row["done_last"] != row["streams"]
+    return not bad
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rate", type=float, default=50, help="tokens per second and stream")
-    parser.add_argument("--streams", default="100,200,400,600,800,1000,1300,1600,2000,2500,3000")
+    parser.add_argument("--only", default=",".join(SCENARIOS), help="some of these")
+    parser.add_argument("--streams", default="", help="numbers of streams, in place of the scenario's own")
     parser.add_argument("--seconds", type=float, default=4, help="of each stream")
-    parser.add_argument(
-        "--poisson", action="store_true", help="tokens at random times instead of evenly spaced"
-    )
     parser.add_argument("--server", choices=("uvicorn", "daphne"), default="uvicorn")
     parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
     parser.add_argument("--quick", action="store_true", help="100 and 200 streams, 2 s each")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     options = parser.parse_args()
     if options.quick:
-        options.streams, options.seconds = "100,200", 2.0
-    options.streams = [int(count) for count in options.streams.split(",")]
-    cores = os.sched_getaffinity(0)
-    print_row({name: name for name in COLUMNS})
-    rows = []
-    for subject in SUBJECTS:
-        os.sched_setaffinity(0, cores)
-        rows += measure(subject, options)
-    held = {
-        subject: max(
-            (row["streams"] for row in rows
-             if row["subject"] == subject and not row["lost"] and (row["p99_ms"] or 1e9) <= LIMIT_MS),
-            default=0,
-        )
-        for subject in SUBJECTS
-    }  # fmt: skip
-    print(
-        "streams held without loss, p99 within 100 ms:", *(f"{name} {count}" for name, count in held.items())
-    )
+        options.streams, options.seconds = options.streams or "100,200", 2.0
+    options.streams = [int(count) for count in options.streams.split(",") if count]
+    lines, found, lost = Lines(), {}, 0
+    for name in options.only.split(","):
+        print(f"\n{SCENARIOS[name].title}")
+        print_row({column: column for column in COLUMNS})
+        rows = [
+            row for subject in SCENARIOS[name].subjects for row in climb(subject, SCENARIOS[name], options)
+        ]
+        compare(name, rows, lines)
+        found[name] = rows
+        if name != "markdown":
+            lost += sum(not whole(row) for row in rows if row["subject"] in ("djust_stream", "compact"))
     if options.json:
-        about = {name: getattr(options, name) for name in ("server", "loop", "rate", "poisson")}
+        about = {"server": options.server, "loop": options.loop}
         about |= {"python": platform.python_version(), "cpu": platform.processor()}
-        print(json.dumps({**about, "held": held, "rows": rows}))
-    ours = [row for row in rows if row["subject"] in ("djust_stream", "compact")]
-    bad = sum(
-        row["lost"] + row["doubled"] + row["out_of_order"] + row["streams"] - row["done_last"] for row in ours
-    )
-    return 1 if bad else 0
+        print(json.dumps({**about, "lines": lines.rows, "scenarios": found}))
+    return 1 if lost else 0
 
 
 if __name__ == "__main__":

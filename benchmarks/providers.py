@@ -2,17 +2,21 @@
 
     python benchmarks/providers.py [--stops 200] [--json]
 
-One row per SDK, async and sync; a cell is "pass" or what was wrong. Then, with --stops: milliseconds from
-stop() until the server sees its connection closed. Then what stream_from adds to a bare loop over
-stream_markdown, per chunk. Exit status 1 when a cell fails. The server is tests/model_server.py.
+One row per SDK, async and sync; a cell is "pass" or what was wrong. With --stops, the last column:
+milliseconds from stop() until the server sees its connection closed, the p99 of so many. Then what
+stream_from adds to a bare loop over stream_markdown, per chunk, and what ``import djust_stream`` takes after
+Django. MISS marks what is not as it should be; the exit status is 1 when there is any. With --json all is
+one object, ``{"table": {provider: {case: "pass" or what was wrong}}, …}``. The server: tests/model_server.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -33,6 +37,22 @@ from djust_stream.sources import Run, StreamResult
 def code(result: StreamResult) -> str | None:
     return None if result.error is None else result.error.code
 
+
+#: What should be: milliseconds from Stop to the closed socket, µs per chunk, ms of the import.
+STOP_MS, OVERHEAD_US, IMPORT_MS = 100, 10, 60
+#: What ``import djust_stream`` and its StreamingMixin bring in of others' packages: nothing.
+OPTIONAL = (
+    "openai",
+    "anthropic",
+    "google",
+    "mistralai",
+    "ollama",
+    "litellm",
+    "httpx",
+    "channels",
+    "redis",
+    "djust",
+)
 
 #: Case -> the server's scenario, and what the result must be.
 CASES: dict[str, tuple[str, Callable[[StreamResult], bool]]] = {
@@ -83,7 +103,7 @@ async def cell(server: ModelServer, ask: Any, sync: bool, case: str) -> str:
 
 
 async def overhead_us(chunks: int = 20_000) -> float:
-    """Microseconds per chunk: stream_from less a bare loop, the best of five each."""
+    """Microseconds per chunk: stream_from less a bare loop, the best of nine each."""
 
     async def source() -> AsyncIterator[dict[str, Any]]:
         for _ in range(chunks):
@@ -110,8 +130,27 @@ async def overhead_us(chunks: int = 20_000) -> float:
         await view.stream_from("s", source())
         return time.perf_counter() - began
 
-    times = [(await ours(), await bare()) for _ in range(5)]
+    times = [(await ours(), await bare()) for _ in range(9)]
     return (min(time for time, _ in times) - min(time for _, time in times)) / chunks * 1e6
+
+
+def import_ms(names: str = "pass") -> tuple[float, list[str]]:
+    """Milliseconds of the import in a fresh interpreter that has set Django up, the best of five; and what
+    optional packages it brought in."""
+    code = (
+        "import sys, time; import django; from django.conf import settings; "
+        "settings.configure(); django.setup(); before = set(sys.modules); began = time.perf_counter(); "
+        f"import djust_stream; {names}; "
+        "print((time.perf_counter() - began) * 1000, "
+        f"*[name for name in {OPTIONAL} if name in set(sys.modules) - before])"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(5)
+    ]
+    return round(min(float(time) for time, *_ in runs), 1), runs[0][1:]
 
 
 async def main() -> int:
@@ -124,7 +163,7 @@ async def main() -> int:
     logging.disable(logging.CRITICAL)
     table: dict[str, dict[str, str]] = {}
     stops: dict[str, float] = {}
-    with ModelServer(piece=7) as server:
+    with ModelServer(piece=7) as server, contextlib.redirect_stdout(sys.stderr):  # litellm prints
         for name, ask in (PROVIDERS | LITELLM).items():
             for sync in (False, True):
                 row = f"{name} ({'sync' if sync else 'async'})"
@@ -133,19 +172,33 @@ async def main() -> int:
                     waits = sorted([(await stopped(server, ask, sync))[1] for _ in range(given.stops)])
                     stops[row] = round(waits[min(len(waits) - 1, int(len(waits) * 0.99))], 1)
     overhead = round(await overhead_us(), 2)
+    (package_ms, package_has), (mixin_ms, mixin_has) = import_ms(), import_ms("djust_stream.StreamingMixin")
+    brought = package_has + mixin_has
     if given.json:
-        print(json.dumps({"table": table, "stop_p99_ms": stops, "overhead_us": overhead}))
+        times = {"overhead_us": overhead, "import_ms": package_ms, "import_mixin_ms": mixin_ms}
+        print(json.dumps({"table": table, "stop_p99_ms": stops, **times, "imports_optional": brought}))
     else:
         show(table, stops)
-        print(f"\nstream_from adds {overhead} µs per chunk to a bare loop over stream_markdown")
-    return int(any(cell != "pass" for row in table.values() for cell in row.values()))
+        print(
+            f"\nstream_from adds {overhead} µs per chunk to a bare loop over stream_markdown"
+            f"{miss(overhead >= OVERHEAD_US)}\nimport djust_stream: {package_ms} ms after Django, with "
+            f"StreamingMixin {mixin_ms} ms{miss(mixin_ms >= IMPORT_MS)}; optional packages it brings in: "
+            f"{', '.join(brought) or 'none'}{miss(bool(brought))}"
+        )
+    failed = any(cell != "pass" for row in table.values() for cell in row.values())
+    late = any(p99 >= STOP_MS for p99 in stops.values())
+    return int(failed or late or overhead >= OVERHEAD_US or mixin_ms >= IMPORT_MS or bool(brought))
+
+
+def miss(is_one: bool) -> str:
+    return "  MISS" if is_one else ""
 
 
 def show(table: dict[str, dict[str, str]], stops: dict[str, float]) -> None:
     print(f"| provider | {' | '.join(CASES)} | stop p99 |")
     print(f"|:--|{':--|' * len(CASES)}--:|")
     for row, cells in table.items():
-        p99 = f"{stops[row]} ms" if row in stops else ""
+        p99 = f"{stops[row]} ms{miss(stops[row] >= STOP_MS)}" if row in stops else ""
         print(f"| {row} | {' | '.join(cells.values())} | {p99} |")
 
 

@@ -28,6 +28,10 @@ class Lines:
         row = {"what": what, "value": value, "target": target, "ok": value <= target}
         self.add(row, f"{number(value)}{unit}, at most {target:g}{unit}", note)
 
+    def at_least(self, what: str, value: float, target: float, unit: str = "", note: str = "") -> None:
+        row = {"what": what, "value": value, "target": target, "ok": value >= target}
+        self.add(row, f"{number(value)}{unit}, at least {target:g}{unit}", note)
+
     def all(self, what: str, count: int, total: int, note: str = "") -> None:
         row = {"what": what, "value": count, "target": total, "ok": count == total}
         self.add(row, f"{count} of {total}", note)

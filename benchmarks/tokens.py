@@ -13,10 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import platform
-import socket
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -24,7 +21,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
+from rig import serve
+
 KINDS = ("LiveView", "Channels")
 MIXINS = ("djust_stream", "djust")
 
@@ -193,34 +191,6 @@ async def measure_all(port: int, streams: int, tokens: int, gaps: list[float]) -
     return sorted(rows, key=lambda row: (row["host"], row["mixin"] == "djust", row["gap_ms"]))
 
 
-def serve(kind: str) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the server on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    application = f"{Path(__file__).stem}:application"
-    if kind == "daphne":
-        command = ["daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port), application]
-    else:
-        command = ["uvicorn", "--port", str(port), "--log-level", "error", "--lifespan", "off", application]
-    paths = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", *command],
-        env=os.environ | {"PYTHONPATH": paths},
-        stderr=subprocess.DEVNULL,
-    )
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return process, port
-        except OSError:
-            if process.poll() is not None:
-                break
-            time.sleep(0.1)
-    process.kill()
-    sys.exit(f"{kind} did not start; try: {' '.join(command)}")
-
-
 def print_table(rows: list[dict[str, Any]]) -> None:
     columns = [
         "host",
@@ -254,13 +224,9 @@ def main() -> int:
     parser.add_argument("--server", choices=("uvicorn", "daphne"), default="uvicorn")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     options = parser.parse_args()
-    process, port = serve(options.server)
-    try:
-        gaps = [int(gap) for gap in options.gaps.split(",")]
+    gaps = [int(gap) for gap in options.gaps.split(",")]
+    with serve(Path(__file__).stem, options.server) as (_, port):
         rows = asyncio.run(measure_all(port, options.streams, options.tokens, gaps))
-    finally:
-        process.terminate()
-        process.wait()
     print_table(rows)
     if options.json:
         about = {"server": options.server, "python": platform.python_version(), "cpu": platform.processor()}

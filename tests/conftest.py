@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from page import Browser, Page
 
+pytest_plugins = ["pytester"]
+
 OpenPage = Callable[..., Page]
 
 

@@ -5,19 +5,24 @@
         server.closed.wait(1)                                            # the client closed its connection
 
 A format is a function from a scenario to the events of an answer, byte for byte as the provider sends them;
-the path tells which one a request is for. Bytes go out in pieces of ``server.piece`` with a flush after each.
+the path tells which one a request is for. Bytes go out in pieces of ``server.piece`` with a flush after each,
+or of chance sizes, across events too (``server.seed``). Lines may end in CRLF (``server.crlf``), and comments
+may come between events (``server.comments``; not Google's, whose SDK knows none, nor Ollama's lines).
 
 Scenarios: text, thinking, tool; endless (one token each 10 ms); slow (the first token does not come); error
-(in mid-stream); cut (the connection ends in mid-stream); ceased (the body ends there, as if it were whole);
-filtered; 400, 401, 429 (retry-after: 7), 529, and long (the prompt is too long), answered before the stream.
+(in mid-stream); odd (an event in mid-stream that Mistral's SDK does not know); cut (the connection ends in
+mid-stream); ceased (the body ends there, as if it were whole); filtered; 400, 401, 429 (retry-after: 7), 529,
+and long (the prompt is too long), answered before the stream.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import random
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +33,16 @@ THOUGHTS = ["Why is", " it blue?"]
 ARGUMENTS = ['{"city": ', '"Bern"}']
 PROMPT_TOKENS, ANSWER_TOKENS = 11, 23
 ENDLESS = "endless"
+
+#: What OpenAI answers with ``stream: false``.
+WHOLE = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1760000000,
+    "model": "test-model",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": ANSWER_TOKENS, "total_tokens": 34},
+}
 
 
 def dump(value: Any) -> str:
@@ -68,7 +83,12 @@ def chat(scenario: str, openrouter: bool = False) -> Iterator[bytes]:
             yield chunk({"content": "", "reasoning": text} if openrouter else {"reasoning_content": text})
     for n, text in enumerate(words(scenario)):
         if scenario == "error" and n == 3:
-            yield sse({"error": {"message": "The server had an error", "type": "server_error", "code": None}})
+            failed = {"message": "The server had an error", "type": "server_error", "code": None}
+            if openrouter:
+                failed = {"code": "server_error", "message": "Provider disconnected unexpectedly"}
+                yield chunk({"content": ""}, "error", error=failed, provider="OpenAI")
+            else:
+                yield sse({"error": failed})
             return
         yield chunk({"content": text})
         yield b": OPENROUTER PROCESSING\n\n" if openrouter else b""
@@ -98,15 +118,13 @@ def mistral(scenario: str) -> Iterator[bytes]:
         for text in THOUGHTS:
             yield chunk([{"type": "thinking", "thinking": [{"type": "text", "text": text}]}])
     for n, text in enumerate(words(scenario)):
-        if scenario == "error" and n == 3:
-            yield sse(
-                {
-                    "object": "error",
-                    "message": "Internal error",
-                    "type": "internal_server_error",
-                    "code": 3000,
-                }
-            )
+        if scenario == "error" and n == 3:  # the only error that the SDK's chat stream has a word for
+            yield chunk("", "error")
+            yield sse("[DONE]")
+            return
+        if scenario == "odd" and n == 3:
+            failed = {"object": "error", "message": "Internal error", "code": 3000}
+            yield sse(failed | {"type": "internal_server_error"})
             return
         yield chunk([{"type": "text", "text": text}] if scenario == "thinking" else text)
     call = {"id": "call_0001", "index": 0, "function": {"name": "weather", "arguments": "".join(ARGUMENTS)}}
@@ -311,9 +329,14 @@ class ModelServer:
 
     def __init__(self, piece: int = 1 << 20) -> None:
         self.piece = piece
+        self.seed: int | None = None
+        self.crlf = self.comments = False
+        self.whole = False  # WHOLE instead of a stream
+        self.scenario = ""  # instead of those in paths
         self.closed = threading.Event()  # the last connection was closed by the client in mid-stream
         self.closed_at = 0.0
         self.requests: list[str] = []
+        self.bodies: deque[Any] = deque(maxlen=20)  # of the last requests, as JSON
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -360,17 +383,26 @@ class ModelServer:
         length = next(
             (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
         )
-        await reader.readexactly(length)
+        body = await reader.readexactly(length)
         if b"transfer-encoding: chunked" in head.lower():
             while size := int(await reader.readline(), 16):
                 await reader.readexactly(size + 2)
             await reader.readline()
         path = head.split()[1].decode().partition("?")[0]
         self.requests.append(path)
+        self.bodies.append(json.loads(body or b"{}"))
         self.closed.clear()
-        scenario = path.split("/")[1]
+        scenario = self.scenario or path.split("/")[1]
         if scenario.isdigit() or scenario == "long":
             self._refuse(writer, path, scenario)
+            await writer.drain()
+            return True
+        if self.whole:
+            body = dump(WHOLE).encode()
+            writer.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+                + body
+            )
             await writer.drain()
             return True
         kind = "application/x-ndjson" if path.endswith("/api/chat") else "text/event-stream; charset=utf-8"
@@ -394,13 +426,18 @@ class ModelServer:
         answer = next(answer for end, answer in FORMATS.items() if path.endswith(end))(scenario)
         if scenario == "slow":
             await asyncio.sleep(60)
+        if self.comments and not path.endswith(("/api/chat", ":streamGenerateContent")):
+            answer = (b": keep-alive\n\n" + event for event in answer)
+        if self.crlf:
+            answer = (event.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for event in answer)
+        if self.seed is not None and scenario in ("text", "thinking", "tool"):
+            answer = iter([b"".join(answer)])
         for n, event in enumerate(answer):
             if scenario in ("cut", "ceased") and n == 5:
                 if scenario == "ceased":
                     writer.write(b"0\r\n\r\n")
                 return False
-            for at in range(0, len(event), self.piece):
-                piece = event[at : at + self.piece]
+            for piece in self._pieces(event):
                 writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                 await writer.drain()
             if scenario == ENDLESS:
@@ -408,6 +445,14 @@ class ModelServer:
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True
+
+    def _pieces(self, event: bytes) -> Iterator[bytes]:
+        rng = random.Random(self.seed)
+        at = 0
+        while at < len(event):
+            size = self.piece if self.seed is None else rng.choice((1, 2, 3, rng.randint(1, 300)))
+            yield event[at : at + size]
+            at += size
 
     def _refuse(self, writer: asyncio.StreamWriter, path: str, scenario: str) -> None:
         status = 400 if scenario == "long" else int(scenario)

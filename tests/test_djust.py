@@ -63,6 +63,7 @@ async def mounted(server: Server, view: str = "Chat") -> AsyncIterator[Socket]:
         assert json.loads(await connection.recv())["type"] == "connect"
         mount = {"type": "mount", "view": f"streamsite.views.{view}", "url": "/chat/", "params": {}}
         await connection.send(json.dumps(mount))
+        assert json.loads(await connection.recv()) == {"type": "stream", "visit": True}
         answer = json.loads(await connection.recv())
         assert answer["type"] == "mount", answer
         yield Socket(connection)
@@ -137,6 +138,17 @@ async def test_start_stream_leaves_the_connection_to_other_events(server: Server
         assert "half way" in patches  # push_state, after the tokens before it
         assert "ended" in patches  # what the coroutine has left on the view
         assert '"type": "error"' not in json.dumps(received.other)
+
+
+async def test_a_stream_that_a_synchronous_handler_starts(server: Server) -> None:
+    async with mounted(server) as socket:
+        received = Received()
+        await socket.event("ask_in_thread")
+        await socket.until(received, "reply", "done", "error")
+        await received.for_a_moment(socket.connection, 0.2)
+        assert (received.text("reply"), received.kinds("reply")[-1]) == ("slept", "done")
+        patches = json.dumps([message for message in received.other if message["type"] == "patch"])
+        assert "half way" in patches and "ended" in patches
 
 
 async def test_push_state_follows_what_was_streamed(server: Server) -> None:

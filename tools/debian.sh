@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that what the build and the tests need from the system is there.
 #
-#   tools/debian.sh compiler python chromium valgrind
+#   tools/debian.sh compiler python chromium nginx redis unicode valgrind
 #
 # Installs what is missing with apt-get where it may (root, or sudo without a password); elsewhere it prints
 # the exact command and stops with an error. Does nothing, and quickly, when nothing is missing.
@@ -23,6 +23,10 @@ for need in "$@"; do
                       packages="$packages python3-dev"
                   "$python" -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv" ;;
         valgrind) have valgrind || packages="$packages valgrind" ;;
+        unicode)  [ -f /usr/share/unicode/auxiliary/WordBreakTest.txt ] || packages="$packages unicode-data" ;;
+        nginx)    have nginx || [ -x /usr/sbin/nginx ] || packages="$packages nginx-light"
+                  have openssl || packages="$packages openssl" ;;
+        redis)    have redis-server || packages="$packages redis-server" ;;
         chromium) have chromium || have chromium-browser || packages="$packages chromium" ;;
         *)        echo "debian.sh: unknown need: $need" >&2; exit 2 ;;
     esac

@@ -138,9 +138,16 @@ static void clean(djs_buf *out, const uint8_t *bytes, size_t n) {
 /* ASCII, without NUL, is clean as it is. */
 static bool is_clean(const uint8_t *bytes, size_t n) {
     size_t i = 0;
+    uint32_t half[2];
     for (uint64_t word; n - i >= sizeof word; i += sizeof word) {
         memcpy(&word, bytes + i, sizeof word);
         if ((word | (word - 0x0101010101010101u)) & 0x8080808080808080u) return false;
+    }
+    if (n - i >=
+        sizeof *half) { /* most pieces are short: the first and the last four bytes of what is left */
+        memcpy(half, bytes + i, sizeof *half);
+        memcpy(half + 1, bytes + n - sizeof *half, sizeof *half);
+        return !((half[0] | (half[0] - 0x01010101u) | half[1] | (half[1] - 0x01010101u)) & 0x80808080u);
     }
     while (i < n && bytes[i] && bytes[i] < 0x80) i++;
     return i == n;

@@ -396,17 +396,24 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
 }
 
 bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *classes) {
-    size_t word = leaf->word, known = leaf->text.len - leaf->line;
+    size_t word = leaf->word, at = leaf->text.len, more = n - leaf->line;
     unsigned all = 0;
-    for (size_t i = leaf->line; i < n; i++) {
-        unsigned c = class[line[i]];
-        if (c & BREAK || line[i] >= 0x80) word = known + i + 1;
-        all |= c;
+    *classes = 0;
+    if (djs_buf_grow(&leaf->text, more + 1)) {
+        uint8_t *text = leaf->text.ptr + at;
+        for (size_t i = 0; i < more; i++) {
+            uint8_t c = text[i] = line[leaf->line + i];
+            if (class[c] & BREAK || c >= 0x80) word = at + i + 1;
+            all |= class[c];
+        }
+        bool ends = all & (LINE | leaf->stop);
+        text[ends ? 0 : more] = 0; /* as djs_leaf_add has it */
+        *classes = all;
+        if (ends) return false;
+        leaf->text.len += more;
     }
-    *classes = all;
-    if (all & (LINE | leaf->stop)) return false;
     leaf->word = word;
-    djs_leaf_add(leaf, line + leaf->line, n - leaf->line);
+    leaf->taken += more;
     leaf->line = n;
     return true;
 }

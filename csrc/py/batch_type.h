@@ -20,4 +20,7 @@ void Batch_return(PyObject *object);
  * says. False: nothing was pushed, and there may be an exception. object must be a Batch, text a str. */
 bool Batch_queue(PyObject *object, PyObject *text);
 
+/* Is that time over? object must be a Deadline. */
+bool Deadline_passed(PyObject *object);
+
 #endif

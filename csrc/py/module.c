@@ -50,6 +50,7 @@ static int core_exec(PyObject *module) {
     if (add_type(module, &Batch_spec, &state->batch_type) || add_type(module, &MarkdownStream_spec, NULL) ||
         add_type(module, &Fragment_spec, &state->fragment_type) ||
         add_type(module, &BatchOwner_spec, &state->owner_type) ||
+        add_type(module, &Deadline_spec, &state->deadline_type) ||
         add_type(module, &Finished_spec, &state->finished_type) || add_type(module, &TextMethod_spec, NULL))
         return -1;
     if (finished_add_constants(module)) return -1;
@@ -66,6 +67,7 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(state->fragment_type);
     Py_VISIT(state->finished_type);
     Py_VISIT(state->owner_type);
+    Py_VISIT(state->deadline_type);
     Py_VISIT(state->finished);
     Py_VISIT(state->safe_string);
     Py_VISIT(state->promise);
@@ -78,6 +80,7 @@ static int core_clear(PyObject *module) {
     Py_CLEAR(state->fragment_type);
     Py_CLEAR(state->finished_type);
     Py_CLEAR(state->owner_type);
+    Py_CLEAR(state->deadline_type);
     Py_CLEAR(state->finished);
     Py_CLEAR(state->safe_string);
     Py_CLEAR(state->promise);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 typedef struct {
-    PyObject *batch_type, *fragment_type, *finished_type, *owner_type;
+    PyObject *batch_type, *fragment_type, *finished_type, *owner_type, *deadline_type;
     PyObject *finished;                               /* FINISHED */
     PyObject *streams_name;                           /* "_djust_streams" */
     PyObject *safe_string, *promise;                  /* Django's, once a fragment or escape() needed them */
@@ -27,8 +27,8 @@ djs_state *djs_state_of(PyTypeObject *type);
  * was too big, closed or wrong, in a few words with the remedy. */
 PyObject *djs_raise_status(djs_status status, const char *what);
 
-extern PyType_Spec Batch_spec, BatchOwner_spec, Finished_spec, Fragment_spec, MarkdownStream_spec,
-    TextMethod_spec;
+extern PyType_Spec Batch_spec, BatchOwner_spec, Deadline_spec, Finished_spec, Fragment_spec,
+    MarkdownStream_spec, TextMethod_spec;
 
 /* Of a BatchOwner, borrowed; NULL when object is none, or has none. */
 PyObject *BatchOwner_batch(djs_state *state, PyObject *object);

@@ -16,6 +16,7 @@ name, TLS included. Checked against the real servers by tests/test_slow_reader.p
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from struct import unpack
 from types import CellType
@@ -23,6 +24,8 @@ from typing import Any
 
 _SERVERS = {"daphne", "uvicorn"}
 _MOST_LOOKED_AT = 64
+_SANS_IO = "uvicorn.protocols.websockets.websockets_sansio_impl"
+_SANS_IO_NAMES = ("close_sent", "conn", "disconnected", "transport", "writable")
 
 
 def transport_of(send: Any) -> Any:
@@ -37,6 +40,30 @@ def transport_of(send: Any) -> Any:
             return thing.transport
         queue += _beneath(thing)
     return None
+
+
+def sends_as_channels_does(consumer: Any) -> bool:
+    """Is its send Channels' own, all the way? That only forwards, and each step is a coroutine."""
+    channels = sys.modules.get("channels.generic.websocket")
+    if channels is None or hasattr(consumer, "_send_frame"):
+        return False
+    websocket, base = channels.AsyncWebsocketConsumer, channels.AsyncConsumer
+    if not isinstance(consumer, websocket):
+        return False
+    sends = [vars(kind)["send"] for kind in type(consumer).__mro__ if "send" in vars(kind)]
+    return "send" not in vars(consumer) and sends[:2] == [websocket.send, base.send]
+
+
+def protocol_of(consumer: Any) -> Any:
+    """uvicorn's protocol, if it is websockets' sans-I/O one and nothing lies between us and its send."""
+    send = getattr(consumer, "base_send", None)
+    protocol: Any = getattr(send, "__self__", None)
+    kind: Any = type(protocol)
+    if kind.__module__ != _SANS_IO or kind.__name__ != "WebSocketsSansIOProtocol":
+        return None
+    if send != kind.send.__get__(protocol) or not all(hasattr(protocol, name) for name in _SANS_IO_NAMES):
+        return None
+    return protocol if sends_as_channels_does(consumer) else None
 
 
 def _beneath(thing: Any) -> list[Any]:

@@ -124,17 +124,23 @@ def _read_chat(chunk: Any) -> Iterator[Event]:
     """OpenAI's chat completions, and all who speak like them: litellm, OpenRouter, Mistral, vLLM, …"""
     for choice in _each(get(chunk, "choices"))[:1]:
         delta = get(choice, "delta", "message")
-        yield from _read_content(get(delta, "reasoning_content", "reasoning"), "thinking")
-        yield from _read_content(get(delta, "content"), "text")
-        yield from _read_content(get(delta, "refusal"), "refusal")
-        yield from _read_content(get(choice, "text"), "text")
+        # Most fields of most chunks are not there, and a generator for each would cost more than all else.
+        if thought := get(delta, "reasoning_content", "reasoning"):
+            yield from _read_content(thought, "thinking")
+        if content := get(delta, "content"):
+            yield from _read_content(content, "text")
+        if refusal := get(delta, "refusal"):
+            yield from _read_content(refusal, "refusal")
+        if text := get(choice, "text"):
+            yield from _read_content(text, "text")
         for call in _each(get(delta, "tool_calls")):
             yield _tool_call(get(call, "index"), get(call, "id"), get(call, "function"))
         for note in _each(get(delta, "annotations")):
             yield Event("citation", _text(get(get(note, "url_citation"), "url")), note)
-        if reason := _word(get(choice, "finish_reason")):
+        if (said := get(choice, "finish_reason")) and (reason := _word(said)):
             yield Event("finish", reason)
-    yield from _read_usage(get(chunk, "usage"))
+    if usage := get(chunk, "usage"):
+        yield from _read_usage(usage)
     if error := get(chunk, "error"):
         yield Event("error", data=error)
 

@@ -17,15 +17,28 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from .chunk import is_known, read
 from .errors import ContentFilterError, NetworkError, SourceError, SourceTimeoutError, from_body
-from .event import Event, StreamResult, ToolCall, Usage, estimate_tokens
+from .event import Event, StreamResult, ToolCall, Usage, estimate_prompt, estimate_tokens
 from .upstream import Upstream
 
 #: Called for its effect; what it returns is awaited if it can be.
 Callback = Callable[[Any], Any]
+
+
+class Grant(Protocol):
+    """A budget's leave for one answer."""
+
+    async def close(self, result: StreamResult, /) -> None: ...
+
+
+class Budget(Protocol):
+    """What may refuse an answer before it is asked for; djust_stream.Budget is one."""
+
+    async def open(self, prompt_tokens: int, /) -> Grant:
+        """Raises a SourceError."""
 
 
 class Run:
@@ -39,26 +52,40 @@ class Run:
         on_event: Callback | None = None,
         on_complete: Callback | None = None,
         on_error: Callback | None = None,
+        on_end: Callback | None = None,
         timeout_s: float | None = None,
         first_token_timeout_s: float | None = None,
         idle_timeout_s: float | None = None,
+        prompt: Any = None,
+        budget: Budget | None = None,
     ) -> None:
-        """on_chunk: each chunk as it came; on_event: each Event; on_complete: the StreamResult of a run that
-        ended or was stopped; on_error: the SourceError of one that failed.
+        """on_chunk: each chunk as it came; on_event: each Event; on_end: the StreamResult, however it ended;
+        then on_complete: the StreamResult of a run that ended or was stopped, or on_error: the SourceError of
+        one that failed.
+        prompt: what the model is sent, a text or messages: its tokens are estimated where none are told.
+        budget: asked first; it may refuse, and is told what was used.
         timeout_s: for all of it; first_token_timeout_s: to the first event; idle_timeout_s: between chunks.
         """
         self.result = StreamResult()
         self.task: asyncio.Task[None] | None = None
+        self.flush: Callable[[], object] = (
+            _nothing  # shows what its page holds back; to be called before stop
+        )
         self._upstream = Upstream(source)
         self._on_chunk, self._on_event = on_chunk, on_event
-        self._on_complete, self._on_error = on_complete, on_error
+        self._on_complete, self._on_error, self._on_end = on_complete, on_error, on_end
+        self._ending = False
+        self._prompt_tokens = estimate_prompt(prompt)
+        self._budget = budget
+        self._asked = False
         self._limits = (timeout_s, first_token_timeout_s, idle_timeout_s)
         self._text: list[str] = []
         self._thinking: list[str] = []
         self._calls: dict[int, ToolCall] = {}
         self._end: str | SourceError | None = None  # why it was interrupted
         self._timer: asyncio.TimerHandle | None = None
-        self._began_at = self._seen_at = monotonic()
+        self._time = monotonic
+        self._began_at = self._seen_at = self._time()
 
     def stop(self, reason: str = "stopped") -> None:
         """End it now; the text so far stays. Ended already: nothing."""
@@ -66,8 +93,10 @@ class Run:
 
     async def finish(self, tasks: set[asyncio.Task[Any]] | None = None) -> StreamResult:
         """Run to the end, in a task of its own, which is in ``tasks`` meanwhile; the result."""
-        self._began_at = self._seen_at = monotonic()
-        task = self.task = asyncio.get_running_loop().create_task(self._read_all())
+        loop = asyncio.get_running_loop()
+        self._time = loop.time  # the clock of its timers, which a test may set
+        self._began_at = self._seen_at = self._time()
+        task = self.task = loop.create_task(self._read_all())
         if tasks is not None:
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -88,28 +117,43 @@ class Run:
         if task.cancelled():  # before its first step
             await self._upstream.close()
             self._conclude(None)
+            if self._on_end is not None:
+                await _await(self._on_end(self.result))
         else:
             task.result()
         return self.result
 
     async def _read_all(self) -> None:
         error: SourceError | None = None
+        fault: Exception | None = None  # not the source's
+        grant: Grant | None = None
         try:
+            if self._budget is not None:
+                grant = await self._budget.open(self._prompt_tokens)
+            self._asked = True
             await self._read_chunks()
         except asyncio.CancelledError:
             if self._end is None:
                 raise
         except SourceError as raised:
             error = raised
-        except Exception:
-            self._conclude(None)
-            self.result.finish_reason = "error"
-            raise
+        except Exception as raised:
+            fault = raised
         finally:
-            closing = asyncio.get_running_loop().create_task(self._upstream.close())
-            await asyncio.wait({closing}, timeout=5)  # a library that does not close must not hold the page
-        self._conclude(error)
+            closing = {asyncio.get_running_loop().create_task(self._upstream.close())}
+            await asyncio.wait(closing, timeout=5)  # a library that does not close must not hold the page
+            self._conclude(error)
+            if fault is not None:
+                self.result.finish_reason = "error"
+            if grant is not None:
+                await grant.close(self.result)
         result = self.result
+        if self._on_end is not None:
+            self._ending = True  # what has ended is not stopped
+            await _await(self._on_end(result))
+            self._ending = False
+        if fault is not None:
+            raise fault
         if result.error is None and self._on_complete is not None:
             await _await(self._on_complete(result))
         elif result.error is not None and self._on_error is not None:
@@ -118,10 +162,10 @@ class Run:
     async def _read_chunks(self) -> None:
         result = self.result
         on_chunk, on_event = self._on_chunk, self._on_event
-        known = False
+        known, now = False, self._time
         async with aclosing(self._upstream.chunks()) as chunks:
             async for chunk in chunks:
-                self._seen_at = monotonic()
+                self._seen_at = now()
                 result.chunks += 1
                 if on_chunk is not None:
                     await _await(on_chunk(chunk))
@@ -133,6 +177,8 @@ class Run:
         if known and (result.finish_reason is None or self._upstream.lacks_end()):
             result.finish_reason = None
             raise NetworkError("the provider's stream ceased before its end")
+        if result.finish_reason == "error":  # Mistral's, OpenRouter's
+            raise from_body("the provider ended the answer: error")
         if result.finish_reason == "content_filter":
             raise ContentFilterError("the provider ended the answer: content_filter")
 
@@ -165,13 +211,15 @@ class Run:
         result = self.result
         result.text, result.thinking = "".join(self._text), "".join(self._thinking)
         result.tool_calls = list(self._calls.values())
-        result.duration_s = monotonic() - self._began_at
+        result.duration_s = self._time() - self._began_at
         if result.finish_reason is None:  # the provider has not come to tell all it would have told
             estimate = estimate_tokens(result.text + result.thinking)
             if estimate > result.usage.output_tokens:
                 result.usage.output_tokens, result.usage.estimated = estimate, True
         elif not result.usage.total_tokens:
             result.usage = Usage(output_tokens=estimate_tokens(result.text + result.thinking), estimated=True)
+        if self._asked and self._prompt_tokens and not result.usage.input_tokens:
+            result.usage.input_tokens, result.usage.estimated = self._prompt_tokens, True
         if isinstance(self._end, SourceError):
             error = self._end
         elif self._end is not None:
@@ -183,7 +231,7 @@ class Run:
     # -- ends from outside ------------------------------------------------------------------------------
 
     def _interrupt(self, end: str | SourceError) -> None:
-        if self._end is not None or (self.task is not None and self.task.done()):
+        if self._end is not None or self._ending or (self.task is not None and self.task.done()):
             return
         self._end = end
         if self.task is not None:
@@ -192,7 +240,7 @@ class Run:
     def _watch(self) -> None:
         """Look again when the nearest of the time limits may have passed: one timer, nothing per chunk."""
         total_s, first_s, idle_s = self._limits
-        now = monotonic()
+        now = self._time()
         passed = []
         waits = []
         for limit_s, since, what in (
@@ -213,6 +261,10 @@ class Run:
             self._interrupt(SourceTimeoutError(passed[0]))
         elif waits:
             self._timer = asyncio.get_running_loop().call_later(min(waits), self._watch)
+
+
+def _nothing() -> None:
+    """Nothing is held back."""
 
 
 async def _await(answer: Any) -> None:

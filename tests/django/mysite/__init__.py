@@ -1,0 +1,1 @@
+"""A site as docs/deployment.md deploys it; the environment variable SITE (JSON) changes its settings."""
