@@ -19,6 +19,56 @@ RAW_HTML = [
 ]
 
 
+WAITING = [
+    "![^1] a",
+    "[a]: /u\n  \"title\"\n[b]: /v\n'long\ntitle'\n[a] [b]\n",
+    '[a]: /u\n"title" and text\n\n[a]',
+    '- [a]: /u\n  (title\n- b\n\n> [c]: /v\n"lazy\n> d',
+    "| a \\| b | c |\n|---|---|\n| d \\| e | f |\n| g |",
+    "a" + " " * 300 + "b!!!!!!!!!! c",
+    "me@" + "a.b-c." * 40 + "d e",
+    "## ## ## 1 # a",
+    "a ``b\n    1.  ```\n    -  *c",
+]
+
+
+@pytest.mark.parametrize("text", WAITING)
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_what_waits(text: str, size: int) -> None:
+    """Until a certain byte comes the page stays, and then it is as if it had been looked at all the time."""
+
+    def same(prefix: bytes, page: str) -> None:
+        if b"]:" not in prefix:
+            assert page == one_shot(prefix, partial=True), prefix
+
+    assert streamed(text, lambda: size, same) == one_shot(text)
+    assert streamed(text, sizes(size)) == one_shot(text)
+
+
+OPENED = [
+    "*a ",
+    "**a *b ",
+    "_a_b ",
+    "[a ![b ",
+    "a <b ",
+    "a ` `` ",
+    "www.a.b/",
+    "\\",
+    "]",
+    "|",
+    "> ",
+    "=",
+    "- ",
+]
+
+
+@pytest.mark.parametrize("part", OPENED)
+def test_long_texts_that_nothing_settles(part: str) -> None:
+    """They are not parsed again with each frame; the page never goes back, and the end is cmark-gfm's."""
+    for text in (part * 6000, "a\n" + part * 6000, (part * 300 + "\n\n") * 20):
+        assert streamed(text, lambda: 64) == one_shot(text)
+
+
 @pytest.mark.parametrize("text", RAW_HTML)
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_lines_of_raw_html(text: str, size: int) -> None:

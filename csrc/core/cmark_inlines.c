@@ -45,7 +45,7 @@ static bracket *open_bracket(subject *subj, djs_inlines *in) {
         bufsize_t n = subj->input.len - b->position, limit = DJS_HOLD_BRACKET;
         if (text[0] == '!' && text[1] == '[') limit = DJS_HOLD_IMAGE;
         if (n > limit) continue;
-        if (!in->held) in->held = ']';
+        if (!in->held) in->held = b->image && !n ? '?' : ']'; /* "![^" is none */
         if (in->patience > (size_t)(b->position + limit)) in->patience = (size_t)(b->position + limit);
         found = b;
     }

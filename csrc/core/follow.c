@@ -26,7 +26,8 @@ static bool ends_line(const cmark_strbuf *content, const uint8_t *line, size_t n
 int djs_follow_stops(const cmark_node *tail, const uint8_t *line, size_t n) {
     if (tail->type == CMARK_NODE_PARAGRAPH) return 0;
     if (!ends_line(&tail->content, line, n)) return -1;
-    if (tail->type == CMARK_NODE_HEADING) return DJS_STOP_HEADING; /* closing ones go */
+    if (tail->type == CMARK_NODE_HEADING) /* closing ones go, and may have gone already: "# # #" */
+        return tail->content.ptr[tail->content.size - 1] == '#' ? -1 : DJS_STOP_HEADING;
     if (tail->parent->type != CMARK_NODE_TABLE_ROW || memchr(line, '\\', n)) return -1;
     size_t start = 0, pipes = 0;
     while (start < n && (line[start] == ' ' || line[start] == '\t' || line[start] == '>')) start++;

@@ -58,6 +58,7 @@ static bool recover(djs_leaf *leaf, const djs_page *page) {
     const uint8_t *text = leaf->text.ptr, *tail = page->tail.ptr + leaf->firm;
     size_t from = leaf->context, at = leaf->text.len, shown = page->tail.len - leaf->firm,
            n = sizeof LINK_BEGUN - 1;
+    if (at - from > 4 * MOST) return false;
     while (at > from && text[at - 1] != '[') at--;
     if (at-- == from || !djs_is_plain(leaf, from, at)) return false;
     size_t told = at;

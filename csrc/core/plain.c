@@ -344,7 +344,7 @@ static size_t told(djs_leaf *leaf, const uint8_t *text, size_t end, size_t n, si
     bool linked = word > 1 && text[word - 1] == '(' && text[word - 2] == ']'; /* as complete.c has it */
     if (!ended && !linked && word < end && word >= leaf->shown &&
         djs_address_begun(text + word, end - word)) {
-        for (end = *seen = word; end > leaf->shown && is_space(text[end - 1]);) end--;
+        for (end = *seen = word; end > leaf->shown && is_held(leaf, text[end - 1]);) end--;
     } else if (*seen == n && text[n - 1] == ':') {
         --*seen;
     }
@@ -358,7 +358,8 @@ static bool in_domain(const uint8_t *text, size_t at, size_t n) {
 
 /* Is text[at] the "@" of an address whose domain has not ended? */
 static bool is_mailbox(const uint8_t *text, size_t at, size_t n) {
-    if (!at || at == n || text[at] != '@' || !cmark_isalnum(text[at - 1])) return false;
+    if (!at || at == n || n - at >= DJS_HOLD_TAG || text[at] != '@' || !cmark_isalnum(text[at - 1]))
+        return false;
     size_t word = djs_word(text, at);
     if (at - word >= 4 && (!memcmp(text + word, "http", 4) || !memcmp(text + word, "www.", 4))) return false;
     if (word > 1 && text[word - 1] == '(' && text[word - 2] == ']') return false;
@@ -452,7 +453,9 @@ bool djs_leaf_more(djs_leaf *leaf, const uint8_t *line, size_t n, djs_page *page
         return false;
     if (leaf->text.status) edits->html.status = leaf->text.status;
     if (!leaf->wake) return extend(leaf, rest ? ~0u : all, page, edits);
-    if (leaf->mailbox) return in_domain(leaf->text.ptr, known, leaf->text.len);
+    if (leaf->mailbox)
+        return in_domain(leaf->text.ptr, known, leaf->text.len) &&
+               leaf->text.len - leaf->mailbox < DJS_HOLD_TAG;
     return leaf->text.len <= leaf->patience && !(all & leaf->wake);
 }
 

@@ -215,7 +215,8 @@ static bool is_marker(const uint8_t *line, size_t n) {
     if (run == space || run > space + 4) return false;                  /* "-     *" is code */
     if (!cmark_isdigit(line[start]) && space > start + 1) return false; /* "-- **" is text */
     if (cmark_isdigit(line[start]) && (line[start] != '1' || space > start + 2))
-        return false; /* "2. *" may be */
+        return false;            /* "2. *" may be */
+    if (start > 3) return false; /* no marker, if it goes on with a paragraph */
     return strchr("-*+_`~", line[run]) && skip(line, run, n, line[run]) == n;
 }
 
@@ -539,17 +540,25 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     s->mark = 0;
 }
 
-/* Does the line begin or go on with definitions, so that nothing shows until certain bytes come? */
+/* Does the line begin or go on with definitions, so that nothing shows until certain bytes come? After a
+ * whole one, what may be its title is text of the same paragraph, and shows nothing before its line has
+ * ended. */
 static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
     const cmark_node *node = s->live->current;
+    size_t start = skip(line, 0, n, ' ');
+    bool title = start < n && strchr("\"'(", line[start]);
     char held;
-    if ((n && line[0] != '[') || s->raw || s->notes || s->leaf.on) return false;
+    if ((n && line[0] != '[' && !title) || s->raw || s->notes || s->leaf.on) return false;
     if (node->type == CMARK_NODE_PARAGRAPH) {
         size_t at = certain_definitions(s, node), rest = (size_t)node->content.size - at;
         if (definition(node->content.ptr + at, rest) != rest) return false;
         if (!n) return true;
-    } else if (!is_settled(s) || djs_level_count(s) > 1) {
+    } else if (title || !is_settled(s) || djs_level_count(s) > 1) {
         return false;
+    }
+    if (title) {
+        s->wait = djs_wait_until(n, SIZE_MAX);
+        return true;
     }
     if (!djs_cmark_may_define(&djs_scratch, line, n, &held)) return false;
     s->wait = (djs_wait){djs_wait_for(held, 0), n, held == ']' ? n + DJS_HOLD_BRACKET : SIZE_MAX};
