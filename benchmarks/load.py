@@ -357,7 +357,7 @@ def print_row(row: dict[str, Any]) -> None:
 def most(rows: list[dict[str, Any]], subject: str, markdown: bool) -> dict[str, Any]:
     """The row with the most streams that the subject held, or one of none."""
     held = [row for row in rows if row["subject"] == subject and in_time(row, markdown)]
-    lossless = [row for row in held if markdown and subject != "djust" or not row["lost"]]
+    lossless = [row for row in held if (markdown and subject != "djust") or not row["lost"]]
     return max(lossless, key=lambda row: row["streams"], default={"streams": 0})
 
 
