@@ -51,14 +51,17 @@ asan: | $(DONE).test
 DOCUMENTS = $(filter-out $(CORPUS)/shape_%,$(wildcard $(CORPUS)/*.md))
 
 # QUICK=1 leaves out what takes minutes. MISS marks a figure that is not what it should be.
-bench: $(DONE).chromium $(DONE).valgrind $(DONE).test $(DONE).core
+bench: $(DONE).chromium $(DONE).redis $(DONE).valgrind $(DONE).test $(DONE).core
 	$(BIN)/python benchmarks/cost.py --shapes all $(if $(QUICK),--quick) $(DOCUMENTS)
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/fidelity.py
 	$(BIN)/python benchmarks/tokens.py
 	$(BIN)/python benchmarks/calls.py
+	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/load.py $(if $(QUICK),--quick)
+	$(BIN)/python benchmarks/processes.py $(if $(QUICK),--seconds 3)
+	$(BIN)/python benchmarks/chaos.py $(if $(QUICK),--streams 30 --doomed 0)
 	$(BIN)/python benchmarks/fragment.py
 	$(BIN)/python benchmarks/providers.py $(if $(QUICK),,--stops 200)
 	$(if $(QUICK),,$(BIN)/python benchmarks/markdown.py)
@@ -66,7 +69,7 @@ bench: $(DONE).chromium $(DONE).valgrind $(DONE).test $(DONE).core
 
 corpus: $(DONE).chromium $(DONE).test $(DONE).core
 	@$(BIN)/python tests/fetch_spec.py >/dev/null
-	$(BIN)/python -m pytest -q tests/test_corpus.py
+	$(BIN)/python -m pytest -q tests/test_corpus.py tests/test_sse_corpus.py
 
 lint: $(DONE).test $(DONE).core
 	$(BIN)/ruff check .

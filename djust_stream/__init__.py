@@ -13,8 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .budget import Budget as Budget
+    from .budget import BudgetError as BudgetError
     from .collector import tune_gc as tune_gc
     from .consumer import StreamConsumer as StreamConsumer
+    from .conversation import Conversation as Conversation
     from .counts import stats as stats
     from .fragment import Fragment as Fragment
     from .fragment import escape as escape
@@ -23,6 +26,12 @@ if TYPE_CHECKING:
     from .markdown import MarkdownStream as MarkdownStream
     from .markdown import render_markdown as render_markdown
     from .mixin import StreamingMixin as StreamingMixin
+    from .sources import SourceError as SourceError
+    from .sources import StreamResult as StreamResult
+    from .sources import collect_stream as collect_stream
+    from .sources import consume_stream_with_callbacks as consume_stream_with_callbacks
+    from .sources import estimate_tokens as estimate_tokens
+    from .sources import extract_content as extract_content
     from .stream import Stream as Stream
     from .stream import StreamClosedError as StreamClosedError
 
@@ -31,6 +40,15 @@ _HOME = {
     "StreamConsumer": "consumer",
     "Stream": "stream",
     "StreamClosedError": "stream",
+    "Budget": "budget",
+    "BudgetError": "budget",
+    "Conversation": "conversation",
+    "SourceError": "sources",
+    "StreamResult": "sources",
+    "collect_stream": "sources",
+    "consume_stream_with_callbacks": "sources",
+    "estimate_tokens": "sources",
+    "extract_content": "sources",
     "MarkdownOptions": "markdown",
     "MarkdownStream": "markdown",
     "render_markdown": "markdown",
@@ -43,14 +61,23 @@ _HOME = {
 
 __version__ = "0.1.0"
 __all__ = [
+    "Budget",
+    "BudgetError",
+    "Conversation",
     "Fragment",
     "MarkdownOptions",
     "MarkdownStream",
+    "SourceError",
     "Stream",
     "StreamClosedError",
     "StreamConsumer",
+    "StreamResult",
     "StreamingMixin",
+    "collect_stream",
+    "consume_stream_with_callbacks",
     "escape",
+    "estimate_tokens",
+    "extract_content",
     "html",
     "render_markdown",
     "stats",

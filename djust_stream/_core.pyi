@@ -36,12 +36,14 @@ last two of cut (nodes, UTF-16 units) and the last of loose (0 or 1)."""
 class Batch:
     """What waits for the next frame of one stream, merged as csrc/core/batch.c says.
 
-    target: CSS selector of the stream's root element.
+    target: CSS selector of the stream's root element. epoch: which of the streams of that name it is; every
+        frame says so.
     """
 
-    def __new__(cls, name: str, target: str, /) -> Batch: ...
+    def __new__(cls, name: str, target: str, epoch: str = "", /) -> Batch: ...
     def push(self, op: int, text: str = "", target: str = "", number: int = 0, /) -> int:
         """Add an op; returns how many bytes wait. target "": the root. Lone surrogates become U+FFFD.
+        number: the limit of prune; of error 1 + the seconds until a retry, 0: none is offered.
 
         Raises TypeError, ValueError (no such op or edge), OverflowError (1 GiB waits).
         """
@@ -54,6 +56,13 @@ class Batch:
 
     def quick(self, until: Deadline | None, below: int, /) -> None:
         """Until then and while fewer bytes wait, TextMethod pushes by itself; None, 0: not."""
+
+    def absorb(self, more: Batch, /) -> int:
+        """Add what waits in another batch of the same stream, which stays as it is; returns how many bytes
+        wait.
+
+        Raises OverflowError (1 GiB waits): this batch is of no use then.
+        """
 
     def clear(self, /) -> None: ...
     @property

@@ -5,7 +5,9 @@ E002  StreamConsumer is used, and Channels is not installed
 E003  StreamConsumer is used, and "channels" is not in INSTALLED_APPS
 E004  DJUST_STREAM has an unknown key
 E005  DJUST_STREAM has a value out of range
+E010  USER_CACHE names a cache that is not in CACHES
 W001  a djust template has a dj-stream element that djust may empty when it renders again
+W010  users' budgets are counted in a cache that loses counts
 """
 
 from __future__ import annotations
@@ -75,6 +77,39 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     return [
         Error(what, hint=remedy, id=ids[kind])
         for kind, what, remedy in conf.problems(getattr(settings, conf.NAME, {}))
+    ]
+
+
+#: Caches whose incr is a get and a set, or nothing.
+_LOSING = ("DummyCache", "DatabaseCache", "FileBasedCache")
+
+
+@register("djust_stream")
+def check_budgets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """E010, W010."""
+    given = getattr(settings, conf.NAME, {})
+    limits = ("USER_STREAMS", "USER_ANSWERS", "USER_TOKENS")
+    if conf.problems(given) or not any(given.get(name) for name in limits):
+        return []
+    alias = given.get("USER_CACHE", "default")
+    cache = settings.CACHES.get(alias)
+    if cache is None:
+        return [
+            Error(
+                f"{conf.NAME}['USER_CACHE'] is {alias!r}, and CACHES has no such cache.",
+                hint=f"CACHES has {', '.join(settings.CACHES)}.",
+                id="djust_stream.E010",
+            )
+        ]
+    name = str(cache.get("BACKEND")).rpartition(".")[2]
+    if name not in _LOSING:
+        return []
+    return [
+        Warning(
+            f"Budgets of users are counted in the cache {alias!r}, a {name}, which loses counts.",
+            hint=f"Let {conf.NAME}['USER_CACHE'] name a Redis or Memcached cache.",
+            id="djust_stream.W010",
+        )
     ]
 
 

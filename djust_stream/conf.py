@@ -8,16 +8,19 @@ Checked at start-up by checks.py; a setting that is wrong stops its first user a
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from ._core import MARKDOWN_OPTIONS, MarkdownStream
+from .stores import Store
+from .stores.memory import MemoryStore
 from .stream import Limits
 
 NAME = "DJUST_STREAM"
@@ -57,6 +60,69 @@ class Text:
         if self.choices and value not in self.choices:
             return f"is {' or '.join(map(repr, self.choices))}, not {value!r}"
         return None
+
+
+class Rate(NamedTuple):
+    """So many in so many seconds."""
+
+    most: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateText:
+    """A setting such as "100/day"."""
+
+    default: str
+    says: str
+
+    def fault(self, value: object) -> str | None:
+        """What is wrong with the value, or None."""
+        try:
+            rate(value)
+        except ValueError as error:
+            return str(error)
+        return None
+
+
+_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_RATE = re.compile(r"\s*([1-9][\d_]{0,14})\s*/\s*(second|minute|hour|day)\s*")
+
+
+def rate(value: object) -> Rate | None:
+    """The rate that "100/day" says; None for "". Raises ValueError."""
+    if value == "":
+        return None
+    said = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if said is None:
+        raise ValueError(f'is "100/day" (or second, minute, hour), or "" for no limit, not {value!r}')
+    return Rate(int(said[1]), _PERIODS[said[2]])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A setting that says where streams are kept: "memory", or the URL of a Redis."""
+
+    default: str
+    says: str
+
+    def fault(self, value: object) -> str | None:
+        """What is wrong with the value, or None; without a password that may be in it."""
+        if not isinstance(value, str) or not value:
+            return f"is a text, not {value!r}"
+        try:
+            self.store(value, 4096, 1.0)
+        except (ImportError, ValueError) as error:
+            return f"does not do: {error}"
+        return None
+
+    def store(self, value: str, log_bytes: int, interval_s: float) -> Store:
+        """The store there. Raises ImportError without redis-py; ValueError for what is no URL of a Redis."""
+        if value == "memory":
+            return MemoryStore(log_bytes)
+        from .stores.redis import RedisStore
+
+        return RedisStore(value, log_bytes, interval_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +175,8 @@ def _near(name: object, names: Sequence[str]) -> str:
 
 
 _DEFAULT = Limits()
-SETTINGS: dict[str, Number | Text | Choice | Options] = {
+STORE = Place("memory", '"memory", or the URL of the Redis that all processes of the site share')
+SETTINGS: dict[str, Number | Text | Choice | RateText | Place | Options] = {
     "INTERVAL_S": Number(_DEFAULT.interval_s, 0.001, 10, "seconds between two frames of a stream"),
     "MAX_PENDING_BYTES": Number(
         _DEFAULT.max_pending_bytes, 1024, 1 << 30, "what may wait for a reader before its writer waits"
@@ -121,6 +188,15 @@ SETTINGS: dict[str, Number | Text | Choice | Options] = {
     "SLOW_READER_TIMEOUT_S": Number(
         _DEFAULT.slow_reader_timeout_s, 0.1, 86400, "seconds without a byte taken until a reader is given up"
     ),
+    "RESUME_WINDOW_S": Number(
+        30.0, 0, 86400, "seconds for which a stream goes on without a reader, and is kept after its end"
+    ),
+    "LOG_BYTES": Number(256 << 10, 4096, 1 << 30, "what the newest frames of a stream may take"),
+    "STORE": STORE,
+    "TOKEN_AGE_S": Number(86400.0, 1, 31_536_000, "seconds for which a page can come back to a stream"),
+    "HEARTBEAT_S": Number(15.0, 0.01, 3600, "seconds of silence after which an SSE response sends a comment"),
+    "MAX_STREAMS": Number(1000, 1, 1_000_000, "how many SSE responses one process serves at a time"),
+    "MAX_STREAMS_PER_USER": Number(10, 1, 1_000_000, "how many of them are one user's, or one session's"),
     "IMAGES": Text(
         _DEFAULT.images, "how Markdown shows an image: as a link, or as the image", ("link", "show")
     ),
@@ -129,6 +205,10 @@ SETTINGS: dict[str, Number | Text | Choice | Options] = {
         None, "how stream_from shows text that comes in bursts: as it comes, or evenly", ("word", "grapheme")
     ),
     "SMOOTH_MAX_LAG_S": Number(1.0, 0.05, 10, "seconds after which smoothed text is shown at the latest"),
+    "USER_STREAMS": Number(0, 0, 100, "answers of one user at a time; 0: any number"),
+    "USER_ANSWERS": RateText("", "how many answers a user may ask for"),
+    "USER_TOKENS": RateText("", "how many tokens a user's answers and questions may cost"),
+    "USER_CACHE": Text("default", "the name of the cache in CACHES where budgets are counted"),
     "ERROR_MESSAGE": Text(
         "Something went wrong. The answer may be incomplete.",
         "what a reader sees when start_stream's coroutine raises",
@@ -176,6 +256,12 @@ def limits() -> Limits:
 
 
 @cache
+def store() -> Store:
+    """Where the streams of this process are kept for readers that come back."""
+    return STORE.store(get("STORE"), get("LOG_BYTES"), get("INTERVAL_S"))
+
+
+@cache
 def _values() -> dict[str, Any]:
     given = getattr(settings, NAME, {}) if settings.configured else {}
     for _, what, remedy in problems(given):
@@ -188,6 +274,7 @@ def _forget(*, setting: str, **_: Any) -> None:
     if setting == NAME:
         _values.cache_clear()
         limits.cache_clear()
+        store.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="djust_stream.conf")

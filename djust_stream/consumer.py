@@ -9,13 +9,18 @@
                 await self.stream_markdown("reply", token)
 
 The page's script says hello, and gets the compact form; it may stop a stream that start_stream
-runs. Both are answered here; every other message is the application's.
+runs, and have one run again where ``stream_may_retry`` allows it. These are answered here; every
+other message is the application's.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlparse
+
+from django.conf import settings
 
 from ._core import FORM_COMPACT
 from .mixin import StreamingMixin
@@ -24,6 +29,7 @@ from .stream import Streams
 
 try:
     from channels.generic.websocket import AsyncJsonWebsocketConsumer
+    from channels.security.websocket import OriginValidator
 except ImportError as error:
     raise ImportError(
         f"StreamConsumer needs Channels ({error}): pip install djust-stream[channels]"
@@ -36,8 +42,16 @@ _UNSUPPORTED_DATA = 4003
 _INVALID_DATA = 4007
 
 
+async def _to_nobody(message: Any) -> None:
+    """The send of a connection that is gone."""
+
+
 class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     """A WebSocket consumer whose page shows streams."""
+
+    #: Whose pages may connect: as ALLOWED_HOSTS, or origins such as "https://example.com:8443"; ["*"]: all,
+    #: also programs that send no origin. None: ALLOWED_HOSTS.
+    allowed_origins: Sequence[str] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,13 +59,38 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection; its streams end with it, however it ends."""
-        self._attach(ChannelsSink(self))
+        self._attach(ChannelsSink(self), scope)
         try:
             await super().__call__(scope, receive, send)
         finally:
             self.stream_detach()
-            self._djust_streams = None
             self._djust_consumer = None
+            self.base_send = _to_nobody  # what goes on without a reader may send messages of its own
+
+    async def websocket_connect(self, message: Any) -> None:
+        """Refuse a page of another site: browsers send its cookies along."""
+        if not self._is_allowed_origin():
+            await self.close()
+            return
+        await super().websocket_connect(message)
+
+    def _is_allowed_origin(self) -> bool:
+        allowed = self.allowed_origins
+        if allowed is None:
+            allowed = settings.ALLOWED_HOSTS
+            if settings.DEBUG and not allowed:
+                allowed = ["localhost", "127.0.0.1", "[::1]"]
+        sent = dict(self.scope["headers"]).get(b"origin")
+        origin = None if sent is None else urlparse(sent.decode("latin-1"))
+        if OriginValidator(None, allowed).valid_origin(origin):
+            return True
+        log.warning(
+            "a WebSocket for a page of %.200r is refused: ALLOWED_HOSTS does not have it, nor does "
+            "allowed_origins of %s",
+            sent,
+            type(self).__name__,
+        )
+        return False
 
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
@@ -70,8 +109,13 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
         kind = content.get("type") if isinstance(content, dict) else None
         if kind == "stream.hello":
             await self._hello(content)
-        elif kind == "stream.stop":
-            self._stop(content.get("stream"))
+        elif kind == "stream.ping":
+            await self.send('{"type":"stream.pong"}')
+        elif kind in ("stream.resume", "stream.follow", "stream.stop"):
+            if self._djust_visit is not None:
+                await self._djust_visit.handle(content)
+        elif kind == "stream.retry":
+            self._retry(content.get("stream"))
         else:
             await self.receive_json(content, **kwargs)
 
@@ -85,11 +129,14 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
         if content.get("form") == "compact":
             sink.form = FORM_COMPACT
         form = "compact" if sink.form == FORM_COMPACT else "djust"
-        await self.send_json({"type": "stream.welcome", "form": form})
+        resumes = content.get("resume") is True and form == "compact" and self._djust_visit is not None
+        answer = {"type": "stream.welcome", "form": form}
+        await self.send_json({**answer, "resume": True} if resumes else answer)
+        if resumes and self._djust_visit is not None:
+            self._djust_visit.hello()
 
-    def _stop(self, name: Any) -> None:
-        # Not awaited: the page is told when its connection takes it, and meanwhile we go on listening.
-        try:
-            self.stop_stream(name)
-        except (TypeError, ValueError) as error:
-            log.info("a stop for no stream: %s", error)
+    def _retry(self, name: Any) -> None:
+        if isinstance(name, str) and self.stream_may_retry(name):
+            self.stream_retry(name)
+        else:
+            log.info("a retry of %.80r, which stream_may_retry does not allow", name)

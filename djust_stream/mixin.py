@@ -24,19 +24,23 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import markcoroutinefunction
+from asgiref.sync import SyncToAsync, markcoroutinefunction
 from django.utils.functional import Promise
 
 from . import conf, ops
 from ._core import FINISHED, TURN, TextMethod
 from .answer import Answer
+from .budget import Budget, BudgetError
+from .resume import Visit
 from .sinks.channels import ChannelsSink
 from .smooth import Smoother
 from .sources import Event, Run, SourceError, StreamResult
-from .stream import Reader, Stream, StreamClosedError, Streams
+from .stream import Reader, Sink, Stream, StreamClosedError, Streams
 
 if TYPE_CHECKING:
     _Base = Any
@@ -51,12 +55,16 @@ _running: set[asyncio.Task[Any]] = set()
 #: So many names' results and ways to run again a view remembers.
 _REMEMBERED = 100
 
+#: No page is told to wait for longer.
+_LAST_RETRY_S = 31 * 86400
+
 
 class StreamingMixin(_Base):  # type: ignore[misc]
     """Streams text, Markdown and HTML into the page, token by token."""
 
     # Also what djust's LiveView must find before its __init__ ends: it saves what comes later.
     _djust_streams: Streams | None = None
+    _djust_visit: Visit | None = None
     _djust_consumer: Any = None
     _djust_tasks: dict[str, asyncio.Task[None]] | None = None
     _djust_runs: dict[str, Run] | None = None
@@ -65,6 +73,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._djust_streams = None
+        self._djust_visit = None
         self._djust_consumer = None
         self._djust_tasks = None
         self._djust_runs = None
@@ -79,6 +88,14 @@ class StreamingMixin(_Base):  # type: ignore[misc]
                 f"class {cls.__name__}: StreamingMixin comes after djust's LiveView, whose own streaming "
                 f"wins and loses tokens. Write class {cls.__name__}(StreamingMixin, LiveView)."
             )
+        if cls._is_live_view() and not hasattr(StreamingMixin.stream_visit, "_djust_decorators"):
+            from djust.decorators import event_handler
+
+            event_handler()(StreamingMixin.stream_visit)
+
+    @classmethod
+    def _is_live_view(cls) -> bool:
+        return any(base.__module__.partition(".")[0] == "djust" for base in cls.__mro__)
 
     # -- the connection ---------------------------------------------------------------------------
 
@@ -94,34 +111,96 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         self.stream_detach()
         self._djust_consumer = consumer
         if consumer is not None:
-            self._attach(ChannelsSink(consumer))
+            visit = self._attach(ChannelsSink(consumer), getattr(consumer, "scope", None) or {})
+            if self._is_live_view():
+                visit.prompt()
 
-    def _attach(self, sink: ChannelsSink) -> Streams:
+    def _attach(self, sink: Sink, scope: Any) -> Visit:
         limits = conf.limits()
         reader = Reader(sink, limits.slow_reader_timeout_s)
         reader.on_close = self._lose_streams
-        streams = self._djust_streams = Streams(reader, limits)
-        return streams
+        store = conf.store()
+        streams = self._djust_streams = Streams(reader, limits, store)
+        visit = self._djust_visit = Visit(self, streams, store, scope, conf.get("TOKEN_AGE_S"))
+        streams.keep, streams.on_open = visit.window_s, visit.opened
+        return visit
 
     def stream_detach(self) -> None:
-        """The connection is gone: end its streams, cancel what start_stream runs.
+        """The connection is gone: streams that its page can come back to go on for a while; end the others,
+        cancel what start_stream runs for them.
 
         Called by StreamConsumer and by djust's consumer (through the mixin); by you when you set
         ``_ws_consumer`` yourself. What is streamed afterwards goes nowhere, without an exception.
         """
         streams = self._djust_streams
-        if streams is not None:
+        if streams is not None and not streams.away:
             streams.reader.close()
 
     def _lose_streams(self) -> None:
         """The reader's call when its connection is gone."""
+        if self._djust_visit is not None:
+            self._djust_visit.close()
         streams = self._djust_streams
+        kept: set[str] = set()
         if streams is not None:
-            streams.drop()
-        for task in list((self._djust_tasks or {}).values()):
+            streams.leave(self._give_up)
+            kept = {name for name, stream in streams.items() if stream.ended is None}
+        for name in [*(self._djust_tasks or {}), *(self._djust_runs or {})]:
+            if name not in kept:
+                self._cancel_run(name)
+
+    def _give_up(self, stream: Stream) -> None:
+        """Nobody reads the stream, and nobody comes back to it."""
+        streams = self._djust_streams
+        stream.drop()
+        if streams is not None and streams.get(stream.name) is stream:
+            del streams[stream.name]
+            self._cancel_run(stream.name)
+            if streams.away and all(other.ended is not None for other in streams.values()):
+                streams.reader.close()
+
+    def _cancel_run(self, name: str) -> None:
+        task = (self._djust_tasks or {}).get(name)
+        if task is not None:
             _cancel(task)
-        for run in list((self._djust_runs or {}).values()):
+        run = (self._djust_runs or {}).get(name)
+        if run is not None:
             _stop(run, "cancelled")
+
+    # -- who may read ------------------------------------------------------------------------------
+
+    def stream_window_s(self, stream_name: str) -> float:
+        """For how many seconds a stream goes on, and is kept after its end, for a page that comes back; 0: it
+        ends with its connection. RESUME_WINDOW_S; override it for a window of a stream's own."""
+        window_s: float = conf.get("RESUME_WINDOW_S")
+        return window_s
+
+    def stream_id(self, stream_name: str) -> str | None:
+        """The id by which others may follow the stream that is open under that name, if can_follow of their
+        view lets them; None where there is none. To be stored where can_follow finds it."""
+        stream = None if self._djust_streams is None else self._djust_streams.get(stream_name)
+        if stream is None or stream.record is None:
+            return None
+        stream.record.handed = True
+        return stream.record.id
+
+    def can_follow(self, user: Any, stream: str) -> Any:
+        """May this page's user read the stream of that id, without a token of its own? No; override it.
+
+        user: of the connection's scope; None where it has none. A coroutine function, or a function, which is
+        called in a thread and may ask the database.
+        """
+        return False
+
+    def can_stop(self, user: Any, stream: str) -> Any:
+        """May a user who can_follow a stream stop it as well? No; override it."""
+        return False
+
+    async def stream_visit(self, **message: Any) -> None:
+        """An event of djust's, of our script: its page can come back to streams, does, or stops one."""
+        self._skip_render = True
+        if self._djust_visit is not None:
+            await self._djust_visit.handle(message)
 
     # -- djust's methods ------------------------------------------------------------------------
 
@@ -265,7 +344,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
                 "stream_to(name, html=…) replaces an element, send_json(…) sends a message of your own"
             )
         streams = self._connected()
-        if streams is None:
+        if streams is None or streams.away:
             return
         await streams.flush()
         lock = getattr(self._djust_consumer, "_render_lock", None)
@@ -346,9 +425,12 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         on_event: Callable[[Event], Any] | None = None,
         on_complete: Callable[[StreamResult], Any] | None = None,
         on_error: Callable[[SourceError], Any] | None = None,
+        on_end: Callable[[StreamResult], Any] | None = None,
         timeout_s: float | None = None,
         first_token_timeout_s: float | None = None,
         idle_timeout_s: float | None = None,
+        prompt: Any = None,
+        budget: Budget | None = None,
     ) -> StreamResult:
         """Show what a model answers, from its first token to its end; what is done about errors, too.
 
@@ -359,8 +441,11 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         smooth: "word" or "grapheme" shows text that comes in bursts evenly, at most SMOOTH_MAX_LAG_S after it
         came; "off" as it comes; None: as the setting SMOOTH says. Law: sources/pace.py.
         on_chunk(chunk), on_event(event): before it is shown; an on_event that returns False keeps its event
-        off the page. on_complete(result): ended or stopped. on_error(error). All may be coroutine functions.
+        off the page. on_complete(result): ended or stopped. on_error(error). on_end(result): always; a
+        Conversation's ``answer`` is one. All may be coroutine functions.
         timeout_s: for the whole answer; first_token_timeout_s; idle_timeout_s: between two chunks.
+        prompt: what the model is sent, text or messages: estimated where the provider tells no usage.
+        budget: the limits to keep to; None: ``stream_budget``'s.
 
         Returns the StreamResult. When the source fails, ``result.error`` is a SourceError, the page keeps the
         text and shows a message, the log has the rest; nothing is raised. In a coroutine of start_stream with
@@ -372,26 +457,20 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         within = (self._djust_tasks or {}).get(stream_name) is asyncio.current_task()
         answer = Answer(self, stream_name, markdown)
         smoother = _smoother(answer, smooth)
-        run = Run(
-            source,
-            on_chunk=on_chunk,
-            on_event=_shown(smoother or answer, on_event),
-            on_complete=on_complete,
-            on_error=on_error,
-            on_end=None if smoother is None else smoother.end,
-            timeout_s=timeout_s,
-            first_token_timeout_s=first_token_timeout_s,
-            idle_timeout_s=idle_timeout_s,
-        )
+        options: dict[str, Any] = {
+            **{"on_chunk": on_chunk, "on_complete": on_complete, "on_error": on_error, "on_end": on_end},
+            **{"timeout_s": timeout_s, "first_token_timeout_s": first_token_timeout_s},
+            **{"idle_timeout_s": idle_timeout_s, "prompt": prompt},
+            "budget": self.stream_budget(stream_name) if budget is None else budget,
+        }
+        shown = {"on_event": _shown(smoother or answer, on_event), "on_end": _at_end(smoother, on_end)}
+        run = Run(source, **{**options, **shown})
         if streams is None or streams.reader.closed:
             run.stop("cancelled")  # nobody reads: nothing is asked for
             return await run.finish()
         if not within:
             if callable(source):
-                options: dict[str, Any] = {"markdown": markdown, "smooth": smooth}
-                options |= {"on_chunk": on_chunk, "on_event": on_event}
-                options |= {"on_complete": on_complete, "on_error": on_error, "timeout_s": timeout_s}
-                options |= {"first_token_timeout_s": first_token_timeout_s, "idle_timeout_s": idle_timeout_s}
+                options |= {"markdown": markdown, "smooth": smooth, "on_event": on_event}
                 again = (self.stream_from, (stream_name, source), options)
                 self._djust_again = _remember(self._djust_again, stream_name, again)
             self._stop_task(stream_name)
@@ -407,19 +486,16 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         except Exception as error:
             run.flush()
             if not within and self._djust_runs.get(stream_name) is run:
-                await self._end_open(
-                    streams, stream_name, ops.ERROR, self.stream_error_message(stream_name, error)
-                )
+                await self._show_failure(streams, stream_name, error)
             raise
         finally:
             current = self._djust_runs.get(stream_name) is run
             if current:
                 del self._djust_runs[stream_name]
         if result.error is not None:
-            log.error("stream %r: %s", stream_name, result.error.log_text)
+            _log_failure(stream_name, result.error)
             if current:
-                message = self.stream_error_message(stream_name, result.error)
-                await self._end_open(streams, stream_name, ops.ERROR, message)
+                await self._show_failure(streams, stream_name, result.error)
         elif current and not within:
             await self._end_open(streams, stream_name, ops.DONE, "stopped" if result.stopped else "")
         return result
@@ -444,10 +520,49 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         function, args, kwargs = again
         return self.start_stream(stream_name, function, *args, **kwargs)
 
-    async def _end_open(self, streams: Streams, name: str, op: int, text: str) -> None:
+    def stream_may_retry(self, stream_name: str) -> bool:
+        """May the page have the stream run again? Called before an error offers it, and when a page asks.
+
+        By default, what has asked a model by stream_from: another coroutine may have done what must not be
+        done twice. Override it to allow more, or less.
+        """
+        return stream_name in (self._djust_again or {}) and self.stream_result(stream_name) is not None
+
+    def stream_user(self) -> str:
+        """Whose budget an answer counts for: the user who is logged in, else the address they come from.
+
+        Override it where you know better: an API key, an organisation.
+        """
+        scope = getattr(self._djust_consumer, "scope", None) or {}
+        request = getattr(self, "request", None)
+        user = scope.get("user") or getattr(request, "user", None)
+        if getattr(user, "is_authenticated", False):
+            return f"user:{user.pk}"  # type: ignore[union-attr]
+        client = scope.get("client") or [getattr(request, "META", {}).get("REMOTE_ADDR")]
+        return f"address:{client[0] or 'unknown'}"
+
+    def stream_budget(self, stream_name: str) -> Budget | None:
+        """What an answer may use: what the settings USER_… allow ``stream_user()``; None: anything.
+
+        Override it for other limits: ``return Budget(self.stream_user(), tokens="2_000_000/day")``.
+        """
+        limited = conf.get("USER_STREAMS") or conf.get("USER_ANSWERS") or conf.get("USER_TOKENS")
+        return Budget(self.stream_user()) if limited else None
+
+    async def _end_open(self, streams: Streams, name: str, op: int, text: str, number: int = 0) -> None:
         stream = None if streams.reader.closed else streams.get(name)
         if stream is not None and stream.ended is None:
-            await streams.end(stream, op, text)
+            await streams.end(stream, op, text, "", number)
+
+    async def _show_failure(self, streams: Streams, name: str, error: Exception) -> None:
+        message, again = self.stream_error_message(name, error), self._retry_number(name, error)
+        await self._end_open(streams, name, ops.ERROR, message, again)
+
+    def _retry_number(self, name: str, error: Exception) -> int:
+        """What the error's op says of a retry: 0, or 1 + the seconds to wait."""
+        if isinstance(error, SourceError) and error.retryable and self.stream_may_retry(name):
+            return 1 + math.ceil(min(max(error.retry_after_s or 0, 0), _LAST_RETRY_S))
+        return 0
 
     def _begin_task(self, name: str, body: Coroutine[Any, Any, Any]) -> None:
         streams = self._connected()
@@ -487,7 +602,8 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             stream = self._unfinished(name, streams)
             if stream is not None:
                 log.exception("stream %r failed: its reader sees a message, the text so far stays", name)
-                await streams.end(stream, ops.ERROR, self.stream_error_message(name, error))
+                message = self.stream_error_message(name, error)
+                await streams.end(stream, ops.ERROR, message, "", self._retry_number(name, error))
             elif not isinstance(error, StreamClosedError):
                 log.exception("stream %r failed after its end", name)
         else:
@@ -538,7 +654,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
                 raise RuntimeError("start_stream and stop_stream need the connection's event loop")
             call(*args)
         else:
-            home.call_soon_threadsafe(call, *args)
+            home.call_soon_threadsafe(call, *args, context=_context_of_a_task())
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -639,6 +755,13 @@ def _as_target(value: object, what: str = "target") -> str:
     return value
 
 
+def _log_failure(name: str, error: SourceError) -> None:
+    if isinstance(error, BudgetError):
+        log.info("stream %r: %s", name, error)  # nothing has gone wrong
+    else:
+        log.error("stream %r: %s", name, error.log_text)
+
+
 def _remember(kept: dict[str, Any] | None, name: str, value: Any) -> dict[str, Any]:
     """Keep it, as the newest of the last names."""
     kept = {} if kept is None else kept
@@ -676,6 +799,31 @@ def _smoother(answer: Answer, smooth: str | None) -> Smoother | None:
     if unit not in ("word", "grapheme"):
         raise ValueError(f'smooth is "word", "grapheme", "off" or None, not {smooth!r}')
     return Smoother(answer.show, unit, conf.get("SMOOTH_MAX_LAG_S"), conf.limits().interval_s)
+
+
+def _at_end(
+    smoother: Smoother | None, on_end: Callable[[StreamResult], Any] | None
+) -> Callable[[StreamResult], Any] | None:
+    """What is done when the answer has ended: what is paced is shown first."""
+    if smoother is None:
+        return on_end
+
+    async def end(result: StreamResult) -> None:
+        await smoother.end(result)
+        if on_end is not None and inspect.isawaitable(ended := on_end(result)):
+            await ended
+
+    return end
+
+
+def _context_of_a_task() -> Context:
+    """The caller's context, for a task in the loop that is to outlive the thread of a synchronous handler.
+
+    asgiref marks such a thread's context: sync_to_async would refuse, lest it wait for its own thread.
+    """
+    context = copy_context()
+    context.run(SyncToAsync.deadlock_context.set, False)
+    return context
 
 
 def _stop(run: Run, reason: str) -> None:

@@ -44,6 +44,7 @@ class Op(TypedDict, total=False):
     html: str
     mode: str
     error: str
+    retry: int
     reason: str
     limit: int
     edge: str

@@ -41,6 +41,8 @@ from . import ops
 from ._core import FINISHED, FORM_DJUST, TURN, Batch, BatchOwner, Deadline, MarkdownStream
 from .clock import clock_of
 from .counts import Ended, count, on_end, tell
+from .record import Record
+from .stores import Store
 
 log = logging.getLogger("djust_stream")
 
@@ -78,6 +80,19 @@ class Sink(Protocol):
 
         Until it first waits it runs in no task, or in that of a producer.
         """
+
+
+class Source(Protocol):
+    """What a reader sends: a stream, a cursor in one."""
+
+    name: str
+    greeting: str | None  # goes before the message; then None
+
+    def take(self) -> str | None:
+        """The next message, or None."""
+
+    def fail(self) -> str:
+        """The message when take has raised."""
 
 
 _PLAIN_NAME = re.compile("[a-z][a-z0-9-]{0,60}")
@@ -207,6 +222,7 @@ class Reader:
         "on_close",
         "sink",
         "slow_timeout_s",
+        "typed",
     )
 
     def __init__(self, sink: Sink, slow_timeout_s: float = 60.0) -> None:
@@ -216,17 +232,18 @@ class Reader:
         self.busy = False
         self.closed = False
         self.on_close: Callable[[], None] | None = None
+        self.typed = False  # must each message have a type, because another client than ours reads first?
         self.loop = asyncio._get_running_loop()
         # Of its own, so that what a send has set in it, before it had to wait, can be taken back after.
         self._context = copy_context()
-        self._due: dict[Stream, None] = {}
+        self._due: dict[Source, None] = {}
         self._task: asyncio.Task[None] | None = None  # while a send waits
         self._sent = 0
         self._timer: asyncio.TimerHandle | None = None
         self._progress = (0, 0)  # messages sent, bytes unsent
         self._progress_at = 0.0
 
-    def send(self, stream: Stream) -> None:
+    def send(self, stream: Source) -> None:
         """Send what waits in the stream as soon as the connection is free. In the connection's loop."""
         if self.closed:
             return
@@ -238,6 +255,10 @@ class Reader:
                 count("waits")
                 self._progress_at = monotonic()
                 self._watch()
+
+    def discard(self, stream: Source) -> None:
+        """Send nothing more of the stream."""
+        self._due.pop(stream, None)
 
     def close(self) -> None:
         """Nothing arrives any more: end the streams, tell the owner. Once."""
@@ -261,6 +282,9 @@ class Reader:
                     # One stream's fault must not cost the others of this connection a frame.
                     log.exception("stream %r: its frame could not be made; it ends here", stream.name)
                     message = stream.fail()
+                if stream.greeting is not None:
+                    greeting, stream.greeting = stream.greeting, None
+                    await self.sink.send(greeting)
                 if message is not None:
                     await self.sink.send(message)
                     self._sent += 1
@@ -310,6 +334,23 @@ class Reader:
         self.sink.abort()
 
 
+class Nowhere:
+    """The sink of a stream whose readers are cursors in its log, or away."""
+
+    closed = False
+    unsent_bytes = 0
+
+    def __init__(self, form: int) -> None:
+        self.form = form
+
+    def abort(self) -> None:
+        """There is no connection."""
+
+    def send(self, text: str, /) -> Awaitable[None]:
+        """The log has it."""
+        return FINISHED
+
+
 # How urgent it is: with the next tick; now, when the last frame is an interval ago; now.
 _SOON, _IDLE, _NOW = range(3)
 
@@ -335,20 +376,32 @@ class Stream(BatchOwner):
         "_special",
         "_told",
         "ended",
+        "greeting",
         "limits",
         "name",
         "reader",
+        "record",
         "seq",
     )
 
-    def __init__(self, name: str, reader: Reader, limits: Limits | None = None, seq: int = 0) -> None:
-        """seq: of the last frame that went out under this name, if it was used before."""
+    def __init__(
+        self,
+        name: str,
+        reader: Reader,
+        limits: Limits | None = None,
+        seq: int = 0,
+        record: Record | None = None,
+    ) -> None:
+        """seq: of the last frame that went out under this name, if it was used before. record: what the
+        stream keeps of itself; None: nothing, it ends with its connection."""
         self.name = ops.check_name(name)
         self.reader = reader
         self.limits = limits = limits or Limits()
         self.seq = seq
         self.ended: str | None = None  # "done" or "error"
-        self._batch = Batch(name, ops.root_selector(name))
+        self.record = record
+        self.greeting: str | None = None  # what the reader gets before the next frame
+        self._batch = Batch(name, ops.root_selector(name)) if record is None else record.batch()
         self._push: Callable[[int, str, str, int], int] = self._batch.push
         self._limit = limits.max_pending_bytes
         self._check_above = min(limits.max_pending_bytes, limits.max_payload_bytes // 4)
@@ -408,14 +461,17 @@ class Stream(BatchOwner):
             return FINISHED
         return self._attend(pending)
 
-    def end(self, op: int, text: str = "", target: str = "") -> Awaitable[None]:
-        """Push the last op, DONE or ERROR, and send everything; awaited, it is on its way."""
+    def end(self, op: int, text: str = "", target: str = "", number: int = 0) -> Awaitable[None]:
+        """Push the last op, DONE or ERROR, and send everything; awaited, it is on its way.
+
+        number: of an error 1 + the seconds until a retry; 0: none is offered.
+        """
         if len(text) > self._check_above:
             self._check_payload(text)
         if self._special and not self._settle(None):
             return TURN
         self._asides += 1
-        self._push(op, text, target, 0)
+        self._push(op, text, target, number)
         self.ended = "done" if op == ops.DONE else "error"
         self._make_special()
         self._wake(_NOW)
@@ -485,6 +541,8 @@ class Stream(BatchOwner):
             self._first_s = now - self._opened_at
         try:
             message = batch.encode(self.seq + 1, self.reader.sink.form)
+            if self.record is not None:
+                self._keep(message)
         finally:
             batch.clear()
         self.seq += 1
@@ -498,11 +556,25 @@ class Stream(BatchOwner):
         self.ended = "error"
         self._make_special()
         self._tell("error")
+        message = self._batch.encode(self.seq + 1, self.reader.sink.form)
+        if self.record is not None:
+            self._keep(message)
+        self._batch.clear()
         self.seq += 1
-        return self._batch.encode(self.seq, self.reader.sink.form)
+        return message
+
+    def detach(self, reader: Reader) -> None:
+        """Go on with another reader: one that has no connection. In the stream's loop."""
+        self.reader.discard(self)
+        self.reader = reader
+        self.greeting = None
+        if self.pending:
+            self._wake(_NOW)
 
     def drop(self) -> None:
         """The connection is gone: forget what waits, let the producers go. In the stream's loop."""
+        if self.record is not None:
+            self.record.drop()
         self._make_special()
         self._be_quick(_PAST)
         self._tell("gone")
@@ -515,6 +587,14 @@ class Stream(BatchOwner):
             self._room = None
 
     # -- inside ---------------------------------------------------------------------------------
+
+    def _keep(self, message: str) -> None:
+        """Into the record; the frame that ends the stream is the last one."""
+        record = self.record
+        assert record is not None
+        record.add(self.seq + 1, message, self._batch)
+        if self.ended is not None:
+            record.end()
 
     def _be_quick(self, until: Deadline) -> None:
         """Until then a push has nothing to do but push, and stream_text needs nobody but the batch."""
@@ -675,39 +755,106 @@ class Stream(BatchOwner):
 class Streams(dict[str, Stream]):
     """The streams of one connection, by name; ended ones too."""
 
-    __slots__ = ("_ended", "limits", "reader")
+    __slots__ = ("_ended", "_give_up", "_watches", "keep", "limits", "on_open", "reader", "store")
 
     #: So many ended streams are remembered: by their seq when they are started again, and to refuse
     #: what comes after their end.
     MAX_ENDED = 1000
 
-    def __init__(self, reader: Reader, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        limits: Limits | None = None,
+        store: Store | None = None,
+    ) -> None:
+        """store: keeps what readers that come back need."""
         super().__init__()
         self.reader = reader
         self.limits = limits or Limits()
+        self.store = store
+        #: For how many seconds a stream of that name goes on without a reader; 0: it ends with its
+        #: connection.
+        self.keep: Callable[[str], float] | None = None
+        self.on_open: Callable[[Stream], None] | None = None
         self._ended: dict[str, None] = {}
+        self._give_up: Callable[[Stream], None] | None = None  # away: for a stream to which nobody comes back
+        self._watches: set[asyncio.Task[None]] = set()
 
     def open(self, name: str) -> Stream:
         """The stream of that name: a new one when there is none, or when it has ended."""
         stream = self.get(name)
         if stream is None:
-            stream = Stream(name, self.reader, self.limits)
+            stream = self._new(name, 0)
         elif stream.ended is not None:
             # The one frame that may still wait in the ended one takes the next seq.
-            stream = Stream(name, self.reader, self.limits, stream.seq + stream.pending)
+            stream = self._new(name, stream.seq + stream.pending)
             self._ended.pop(name, None)
         self[name] = stream
         return stream
 
-    def end(self, stream: Stream, op: int, text: str = "", target: str = "") -> Awaitable[None]:
-        """End the stream: DONE or ERROR; awaited, it is on its way."""
-        sent = stream.end(op, text, target)
+    def _new(self, name: str, seq: int) -> Stream:
+        window_s = 0.0 if self.keep is None else self.keep(name)
+        if self.store is None or not window_s:
+            return Stream(name, self.reader, self.limits, seq)
+        record = Record(ops.check_name(name), self.store, window_s, self.limits.max_stream_bytes)
+        stream = Stream(name, self.reader, self.limits, record=record)
+        if self.on_open is not None:
+            self.on_open(stream)
+        if self._give_up is not None:
+            self._watch(stream, record)
+        return stream
+
+    def end(
+        self, stream: Stream, op: int, text: str = "", target: str = "", number: int = 0
+    ) -> Awaitable[None]:
+        """End the stream: DONE or ERROR, as Stream.end; awaited, it is on its way."""
+        sent = stream.end(op, text, target, number)
         self._ended[stream.name] = None
         if len(self._ended) > self.MAX_ENDED:
             oldest = next(iter(self._ended))
             del self._ended[oldest]
             self.pop(oldest, None)
         return sent
+
+    def leave(self, give_up: Callable[[Stream], None]) -> None:
+        """The connection is gone: the streams that somebody can come back to go on; give_up is called with
+        each of the others, now, or when nobody has come. In their loop."""
+        away = self.reader_away()
+        kept = [stream for stream in self.values() if stream.record is not None and stream.record.handed]
+        for stream in [stream for stream in self.values() if stream not in kept]:
+            give_up(stream)
+        for stream in kept:
+            stream.detach(away)  # also an ended one, whose last frame may wait
+        kept = [stream for stream in kept if stream.ended is None]
+        if not kept:
+            self.on_open = None
+            return
+        self.reader = away
+        self._give_up = give_up
+        for stream in kept:
+            if stream.record is not None:
+                self._watch(stream, stream.record)
+
+    @property
+    def away(self) -> bool:
+        """Has the connection gone?"""
+        return self._give_up is not None
+
+    def reader_away(self) -> Reader:
+        """A reader for a stream that has none of its own, in the same form and loop."""
+        away = Reader(Nowhere(self.reader.sink.form))
+        away.loop = self.reader.loop
+        return away
+
+    def _watch(self, stream: Stream, record: Record) -> None:
+        async def watch() -> None:
+            await record.abandoned(record.window_s)
+            if stream.ended is None and self._give_up is not None:
+                self._give_up(stream)
+
+        task = asyncio.get_running_loop().create_task(watch(), name=f"nobody reads {stream.name}")
+        self._watches.add(task)
+        task.add_done_callback(self._watches.discard)
 
     async def flush(self) -> None:
         """Send what waits in any stream."""

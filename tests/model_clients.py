@@ -139,6 +139,14 @@ def litellm_anthropic(url: str, scenario: str, sync: bool = False) -> Any:
     return _asked(litellm.completion if sync else litellm.acompletion, sync, **options, **_LITELLM)
 
 
+def litellm_gemini(url: str, scenario: str, sync: bool = False) -> Any:
+    import litellm
+
+    options: dict[str, Any] = {"model": "gemini/test-model", "api_base": f"{url}/{scenario}"}
+    options |= {"stream_options": {"include_usage": True}}
+    return _asked(litellm.completion if sync else litellm.acompletion, sync, **options, **_LITELLM)
+
+
 _clients: deque[Any] = deque(maxlen=50)
 _LITELLM: dict[str, Any] = {
     "messages": MESSAGES,
@@ -164,6 +172,7 @@ PROVIDERS: dict[str, Callable[..., Any]] = {
 LITELLM: dict[str, Callable[..., Any]] = {
     "litellm openai": litellm_openai,
     "litellm anthropic": litellm_anthropic,
+    "litellm gemini": litellm_gemini,
 }
 
 

@@ -22,6 +22,7 @@ import json
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,16 @@ THOUGHTS = ["Why is", " it blue?"]
 ARGUMENTS = ['{"city": ', '"Bern"}']
 PROMPT_TOKENS, ANSWER_TOKENS = 11, 23
 ENDLESS = "endless"
+
+#: What OpenAI answers with ``stream: false``.
+WHOLE = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1760000000,
+    "model": "test-model",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": ANSWER_TOKENS, "total_tokens": 34},
+}
 
 
 def dump(value: Any) -> str:
@@ -320,9 +331,12 @@ class ModelServer:
         self.piece = piece
         self.seed: int | None = None
         self.crlf = self.comments = False
+        self.whole = False  # WHOLE instead of a stream
+        self.scenario = ""  # instead of those in paths
         self.closed = threading.Event()  # the last connection was closed by the client in mid-stream
         self.closed_at = 0.0
         self.requests: list[str] = []
+        self.bodies: deque[Any] = deque(maxlen=20)  # of the last requests, as JSON
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -369,17 +383,26 @@ class ModelServer:
         length = next(
             (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
         )
-        await reader.readexactly(length)
+        body = await reader.readexactly(length)
         if b"transfer-encoding: chunked" in head.lower():
             while size := int(await reader.readline(), 16):
                 await reader.readexactly(size + 2)
             await reader.readline()
         path = head.split()[1].decode().partition("?")[0]
         self.requests.append(path)
+        self.bodies.append(json.loads(body or b"{}"))
         self.closed.clear()
-        scenario = path.split("/")[1]
+        scenario = self.scenario or path.split("/")[1]
         if scenario.isdigit() or scenario == "long":
             self._refuse(writer, path, scenario)
+            await writer.drain()
+            return True
+        if self.whole:
+            body = dump(WHOLE).encode()
+            writer.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+                + body
+            )
             await writer.drain()
             return True
         kind = "application/x-ndjson" if path.endswith("/api/chat") else "text/event-stream; charset=utf-8"

@@ -83,6 +83,16 @@ class Nginx:
             folder=folder, port=self.port, upstream=self.upstream, http=self._http, location=self._location
         )
         (folder / "nginx.conf").write_text(text, encoding="utf-8")
+        self._start()
+        return self
+
+    def restart(self) -> None:
+        """Cut every connection, and be there again."""
+        self._stop()
+        self._start()
+
+    def _start(self) -> None:
+        folder = Path(self._folder.name)
         command = [executable(), "-p", str(folder), "-c", str(folder / "nginx.conf")]
         output = (folder / "output").open("wb")
         self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
@@ -91,15 +101,19 @@ class Nginx:
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return self
+                return
             except OSError:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     said = self.errors()
                     self.__exit__()
-                    raise RuntimeError(f"nginx did not start:\n{said}\n{text}") from None
+                    raise RuntimeError(f"nginx did not start:\n{said}") from None
                 time.sleep(0.02)
 
     def __exit__(self, *exc: object) -> None:
+        self._stop()
+        self._folder.cleanup()
+
+    def _stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             try:
@@ -107,7 +121,6 @@ class Nginx:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        self._folder.cleanup()
 
     def errors(self) -> str:
         """What it has written to its log so far."""

@@ -27,7 +27,7 @@ class Op:
     name: str
     text: str = ""
     target: str = ""  # "": the root element
-    number: int = 0
+    number: int = 0  # as in Batch.push
     pieces: tuple[str, ...] = ()
 
     @property
@@ -175,7 +175,8 @@ def spoken(op: Op, root: str) -> list[Json]:
     key = {"append": "html", "prepend": "html", "replace": "html", "error": "error"}.get(kind)
     if kind == "done" and op.text:
         key = "reason"
-    return [{"op": kind, **target} | ({key: op.text} if key else {})]
+    retry = {"retry": op.number - 1} if kind == "error" and op.number else {}
+    return [{"op": kind, **target} | ({key: op.text} if key else {}) | retry]
 
 
 def expand(compact: list[list[Any]], root: str) -> list[Json]:
@@ -193,6 +194,8 @@ def expand(compact: list[list[Any]], root: str) -> list[Json]:
             out += spoken(Op("prune", values[1], target, values[0]), root)
         elif key == "delete":
             out += spoken(Op("delete", target=values[0]), root)
+        elif key == "error":
+            out += spoken(Op(name, values[0], target, values[1] + 1 if values[1:] else 0), root)
         else:
             out += spoken(Op(name, values[0] if values else "", target), root)
     return out

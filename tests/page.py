@@ -173,6 +173,10 @@ class Page:
         """The inner HTML of the first such element."""
         return str(self.eval("(selector) => document.querySelector(selector).innerHTML", selector))
 
+    def tab(self) -> Page:
+        """A second tab with the same address."""
+        return Page(self.browser, self.browser.run(self.page.context.new_page), self.eval("location.href"))
+
     def close(self) -> None:
         self.browser.run(self.page.context.close)
 
@@ -182,7 +186,7 @@ class Page:
 RECORD = """() => {
     window.seen = [];
     const names = "start text update prune remove error done block gap open close reconnect message";
-    for (const name of names.split(" "))
+    for (const name of [...names.split(" "), "refuse", "usage"])
         document.addEventListener(`stream:${name}`, ({ target, detail }) => {
             seen.push([name, target.id ?? "", detail]);
         });

@@ -51,7 +51,7 @@ class MemorySink:
         return [json.loads(message) for message in self.messages]
 
     def ops(self, stream: str) -> list[dict[str, Any]]:
-        return [op for frame in self.frames if frame["stream"] == stream for op in frame["ops"]]
+        return [op for frame in self.frames if frame.get("stream") == stream for op in frame.get("ops", ())]
 
     def text(self, stream: str) -> str:
         return "".join(op["text"] for op in self.ops(stream) if op["op"] == "text")

@@ -39,7 +39,7 @@ def op_strategy() -> st.SearchStrategy[Op]:
         st.builds(Op, st.sampled_from(["replace", "append", "prepend"]), st.sampled_from(HTML), targets),
         st.builds(Op, st.sampled_from(["start", "delete"]), st.just(""), targets),
         st.builds(Op, st.just("prune"), st.sampled_from(["", "top", "bottom"]), targets, st.integers(0, 3)),
-        st.builds(Op, st.just("error"), texts, targets),
+        st.builds(Op, st.just("error"), texts, targets, st.integers(0, 3)),
         st.builds(Op, st.just("done"), st.sampled_from(["", "stopped"]), targets),
     )
 
@@ -319,4 +319,4 @@ def test_threads_may_share_a_batch() -> None:
 def test_help_shows_signatures() -> None:
     assert str(inspect.signature(Batch.push)) == "(self, op, text='', target='', number=0, /)"
     assert str(inspect.signature(Batch.encode)) == "(self, seq, form, /)"
-    assert str(inspect.signature(Batch)) == "(name, target, /)"
+    assert str(inspect.signature(Batch)) == "(name, target, epoch='', /)"

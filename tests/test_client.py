@@ -61,13 +61,13 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) == WIRE.read_text("utf-8").count("```````` example") >= 15
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: json.loads(example[1])["o"][0][0])
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example[1][:40])
 def test_wire(plain: Page, example: tuple[str, str, str]) -> None:
     before, frame, expected = example
     assert after(plain, before, json.loads(frame)) == expected
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: json.loads(example[1])["o"][0][0])
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example[1][:40])
 def test_a_text_node_is_never_split(plain: Page, example: tuple[str, str, str]) -> None:
     before, frame, _ = example
     after(plain, before, json.loads(frame))
@@ -434,6 +434,20 @@ def test_an_error_is_an_alert_and_keeps_the_text(open_page: OpenPage) -> None:
     for op in (["start"], ["ta", ""], ["a", "<i></i>"], ["p", "<i></i>"], ["r", ""], [1, "x"]):
         page.apply([compact(["error", "x"]), compact(op)])
         assert page.eval("document.querySelector('[role=alert], [data-stream-error]')") is None, op
+
+
+def test_without_a_connection_of_ours_there_is_no_retry_to_press(open_page: OpenPage) -> None:
+    """On a page of djust's the application has its own way to ask again."""
+    page = open_page(ROOT.format(""))
+    record_events(page)
+    frames = [
+        compact(["error", "x", 0]),
+        djust({"op": "error", "error": "x", "retry": 3}) | {"seq": 2},
+    ]
+    alert = '<div class="dj-stream-error" role="alert">x</div>'
+    assert page.apply(frames) == [alert, alert]
+    told = [detail["retry"] for name, _, detail in page.eval("seen") if name == "error"]
+    assert told == [0, 3]
 
 
 def test_a_hole_is_told(open_page: OpenPage) -> None:

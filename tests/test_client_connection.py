@@ -16,7 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-HELLO = {"type": "stream.hello", "form": "compact"}
+HELLO = {"type": "stream.hello", "form": "compact", "resume": True}
 ROOT = '<div dj-stream="s"></div>'
 
 
@@ -84,6 +84,7 @@ class Server:
 def server() -> Iterator[Server]:
     script = '<script type="module" src="/djust-stream.js" data-url="/ws/chat/?x=1"></script>'
     stop = '<form action="/gone"><button data-stream-stop="s"><b id="stop">Stop</b></button></form>'
+    stop += '<form action="/gone"><button data-stream-retry="s"><b id="again">Again</b></button></form>'
     with Server(f"<!doctype html>{script}<div dj-stream='s'></div>{stop}") as server:
         yield server
 
@@ -112,6 +113,46 @@ def test_a_stop_button_sends_stop_and_does_nothing_else(open_page: OpenPage, ser
     page.do(lambda chromium: chromium.click("#stop"))
     server.wait(lambda: {"type": "stream.stop", "stream": "s"} in server.received)
     assert page.do(lambda chromium: chromium.url).endswith("/")
+
+
+def test_a_retry_button_sends_retry_and_does_nothing_else(open_page: OpenPage, server: Server) -> None:
+    page = open_page(url=f"http://127.0.0.1:{server.port}/")
+    server.wait(lambda: HELLO in server.received)
+    page.do(lambda chromium: chromium.click("#again"))
+    server.wait(lambda: {"type": "stream.retry", "stream": "s"} in server.received)
+    assert server.received == [HELLO, {"type": "stream.retry", "stream": "s"}]
+    assert page.do(lambda chromium: chromium.url).endswith("/")
+
+
+def test_an_error_that_may_pass_offers_a_retry_when_its_time_has_come(
+    open_page: OpenPage, server: Server
+) -> None:
+    page = open_page(url=f"http://127.0.0.1:{server.port}/")
+    record_events(page)
+    server.wait(lambda: HELLO in server.received)
+    button = "document.querySelector('[dj-stream] > .dj-stream-retry')"
+    server.send(compact(["start"], ["error", "busy", 7200]))
+    page.wait(f"{button}?.textContent === 'Retry (2 h)' && {button}.disabled")
+    server.send(compact(["error", "busy", 300], n=2))
+    page.wait(f"{button}?.textContent === 'Retry (5 min)'")
+    server.send(compact(["error", "busy", 2], n=3))
+    page.wait(f"{button}?.textContent === 'Retry (2 s)'")
+    page.wait(f"{button}.textContent === 'Retry (1 s)' && {button}.disabled")
+    page.wait(f"{button}.textContent === 'Retry' && !{button}.disabled")
+    errors = [detail for name, _, detail in page.eval("seen") if name == "error"]
+    assert errors == [{"error": "busy", "stream": "s", "retry": wait} for wait in (7200, 300, 2)]
+    alert = "document.querySelector('[dj-stream] > [role=alert]')"
+    assert page.eval(f"{alert}.textContent") == "busy", "a live region would read the seconds"
+
+    page.eval(f"{button}.focus()")
+    page.do(lambda chromium: chromium.keyboard.press("Enter"))
+    server.wait(lambda: server.received[-1] == {"type": "stream.retry", "stream": "s"})
+    server.send(compact(["start"], ["t", "again"], n=4))
+    page.wait(f"{button} === null && {alert} === null")
+    assert page.eval("document.activeElement === document.querySelector('[dj-stream]')"), "the focus is lost"
+    server.send(compact(["error", "no"], n=5))
+    page.wait(f"{alert} !== null")
+    assert page.eval(f"{button} === null")
 
 
 def test_it_comes_back_with_a_new_hello(open_page: OpenPage, server: Server) -> None:

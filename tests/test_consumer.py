@@ -122,7 +122,29 @@ async def test_the_reader_stops_a_stream(server: Server) -> None:
         await ask(connection, "answer", name=name, tokens=3)
         again = await Received().until_ended(connection, 1)
         assert again.text(name) == "".join(f"{name}.{number} " for number in range(3))
-        assert again.seqs(name)[0] == received.seqs(name)[-1] + 1
+        assert again.seqs(name)[0] == 1, "a new stream counts anew"
+
+
+async def test_the_page_has_a_model_asked_again(server: Server) -> None:
+    async with server.connect("/ws/plain/") as connection:
+        await ask(connection, "model", name="m", fails=2)
+        for _ in range(2):
+            received = await Received().until_ended(connection, 1)
+            assert received.text("m") == "half "
+            assert received.ops("m")[-1]["retry"] == 2  # 1.2 s, in whole seconds
+            await connection.send('{"type":"stream.retry","stream":"m"}')
+        received = await Received().until_ended(connection, 1)
+        assert (received.text("m"), received.kinds("m")[-1]) == ("half an answer", "done")
+
+
+async def test_what_is_no_answer_of_a_model_is_not_run_again_by_a_page(server: Server) -> None:
+    async with server.connect("/ws/plain/") as connection:
+        await ask(connection, "answer", name="f", tokens=100, gap_s=0, fail_at=2)
+        received = await Received().until_ended(connection, 1)
+        assert "retry" not in received.ops("f")[-1]
+        for name in ("f", "unknown", 5, None, ["f"], {}):
+            await connection.send(json.dumps({"type": "stream.retry", "stream": name}))
+        assert (await Received().for_a_moment(connection, 0.2)).frames == []
 
 
 async def test_a_failing_answer_keeps_its_text(server: Server) -> None:

@@ -139,6 +139,17 @@ async def test_start_stream_leaves_the_connection_to_other_events(server: Server
         assert '"type": "error"' not in json.dumps(received.other)
 
 
+async def test_a_stream_that_a_synchronous_handler_starts(server: Server) -> None:
+    async with mounted(server) as socket:
+        received = Received()
+        await socket.event("ask_in_thread")
+        await socket.until(received, "reply", "done", "error")
+        await received.for_a_moment(socket.connection, 0.2)
+        assert (received.text("reply"), received.kinds("reply")[-1]) == ("slept", "done")
+        patches = json.dumps([message for message in received.other if message["type"] == "patch"])
+        assert "half way" in patches and "ended" in patches
+
+
 async def test_push_state_follows_what_was_streamed(server: Server) -> None:
     async with mounted(server) as socket:
         seen: list[str] = []

@@ -112,7 +112,10 @@ async def test_done_twice_is_once_and_text_after_it_is_refused() -> None:
     await view.stream_text("s", "c")
     await view.stream_done("s")
     assert [op["op"] for op in sink.ops("s")] == ["text", "done", "start", "text", "done"]
-    assert sink.seqs("s") == list(range(1, len(sink.messages) + 1))
+    epochs = [frame["epoch"] for frame in sink.frames]
+    assert sink.seqs("s") == [1, 2, 1, 2], "a new stream counts anew"
+    assert (epochs[0], epochs[2]) == (epochs[1], epochs[3])
+    assert epochs[0] != epochs[2]
 
 
 async def test_markdown_arrives_as_html() -> None:

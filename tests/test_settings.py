@@ -126,6 +126,14 @@ def test_a_key_without_neighbours() -> None:
         {"MAX_STREAM_BYTES": -5},
         {"ERROR_MESSAGE": ""},
         {"ERROR_MESSAGE": 5},
+        {"USER_STREAMS": -1},
+        {"USER_STREAMS": 1.5},
+        {"USER_ANSWERS": "100"},
+        {"USER_ANSWERS": "1.5/day"},
+        {"USER_TOKENS": "0/day"},
+        {"USER_TOKENS": "5/fortnight"},
+        {"USER_TOKENS": 100},
+        {"USER_CACHE": ""},
         {"IMAGES": "hide"},
         {"MARKDOWN": None},
         {"MARKDOWN": "breaks"},
@@ -185,15 +193,13 @@ def run(code: str) -> str:
 
 
 def test_an_import_brings_in_nothing_optional() -> None:
-    heavy = ["channels", "djust", "redis", "litellm", "daphne", "uvicorn"]
+    heavy = ["channels", "djust", "redis", "litellm", "openai", "anthropic", "google.genai", "mistralai"]
+    heavy += ["ollama", "httpx", "pydantic", "daphne", "uvicorn"]
     code = f"import sys, djust_stream; print([name for name in {heavy} if name in sys.modules])"
     assert run(code).strip() == "[]"
-    code = (
-        "import sys; from djust_stream import "
-        "StreamingMixin, Stream, MarkdownStream, render_markdown, StreamClosedError; "
-        f"print([name for name in {heavy} if name in sys.modules])"
-    )
-    assert run(code).strip() == "[]"
+    names = sorted(set(djust_stream.__all__) - {"StreamConsumer"})
+    code = f"from djust_stream import {', '.join(names)}; {code}"
+    assert run(code).strip() == "[]", "nor does any name but the consumer"
 
 
 def test_without_channels_the_consumer_says_what_to_install() -> None:

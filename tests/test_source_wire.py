@@ -79,6 +79,8 @@ async def test_mistrals_event_that_its_sdk_does_not_know(sync: bool, server: Mod
 @CLIENT
 async def test_what_goes_wrong_in_mid_stream(ask: Any, sync: bool, server: ModelServer) -> None:
     for scenario in ("error", "cut", "ceased"):
+        if scenario == "ceased" and ask is LITELLM["litellm gemini"]:
+            continue  # litellm says "stop" with every chunk of Gemini's
         result = await ask_for(ask, server, scenario, sync)
         assert result.error is not None, scenario
         assert result.error.retryable, scenario

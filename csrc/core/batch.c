@@ -43,12 +43,17 @@ typedef struct {
 
 djs_status djs_batch_init(djs_batch *b, const uint8_t *name, size_t name_n, const uint8_t *selector,
                           size_t selector_n) {
-    *b = (djs_batch){.name_n = name_n};
+    *b = (djs_batch){.name_n = name_n, .selector_n = selector_n};
     djs_buf_put(&b->id, name, name_n);
     djs_buf_put(&b->id, selector, selector_n);
     djs_status status = b->id.status;
     if (status) djs_batch_free(b);
     return status;
+}
+
+djs_status djs_batch_epoch(djs_batch *b, const uint8_t *epoch, size_t n) {
+    djs_buf_put(&b->id, epoch, n);
+    return b->id.status;
 }
 
 void djs_batch_free(djs_batch *b) {
@@ -171,7 +176,7 @@ static djs_status add(djs_batch *b, djs_entry *e, span target, span before, span
 
 /* The root by its full selector is the root. */
 static span resolve(const djs_batch *b, const uint8_t *target, size_t n) {
-    if (n && n == b->id.len - b->name_n && !memcmp(target, b->id.ptr + b->name_n, n)) n = 0;
+    if (n && n == b->selector_n && !memcmp(target, b->id.ptr + b->name_n, n)) n = 0;
     return (span){target, n};
 }
 
@@ -189,6 +194,7 @@ djs_status djs_batch_push(djs_batch *b, djs_op op, const djs_arg *arg) {
         e.x = arg->number;
         text.n = 0;
     }
+    if (djs_ops[op].carries == DJS_MESSAGE) e.x = arg->number;
     return add(b, &e, resolve(b, arg->target, arg->target_n), (span){0}, text);
 }
 
@@ -229,4 +235,19 @@ djs_status djs_batch_patch(djs_batch *b, const uint32_t *path, size_t steps, con
 
 djs_status djs_batch_fill(djs_batch *b, const uint8_t *html, size_t n) {
     return edit(b, (djs_entry){.op = DJS_OP_FILL}, (span){0}, html, n);
+}
+
+djs_status djs_batch_absorb(djs_batch *b, const djs_batch *more) {
+    djs_status status = DJS_OK;
+    for (size_t i = 0; !status && i < djs_batch_count(more); i++) {
+        const djs_entry *from = entry(more, i);
+        size_t path = from->op == DJS_OP_PATCH ? from->depth * sizeof(uint32_t) : 0;
+        span none = {0}, target = none, before = none, text = none; /* an empty buf has no address */
+        if (from->target_n) target = (span){more->bytes.ptr + from->target, from->target_n};
+        if (path) before = (span){more->bytes.ptr + from->at - path, path};
+        if (from->n) text = (span){more->bytes.ptr + from->at, from->n};
+        djs_entry e = {.op = from->op, .depth = from->depth, .x = from->x, .y = from->y};
+        status = add(b, &e, target, before, text);
+    }
+    return status;
 }

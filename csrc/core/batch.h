@@ -59,13 +59,13 @@ typedef struct {
     uint32_t at, n;            /* the payload, for a patch after its path */
     uint32_t target, target_n; /* no bytes: the root element */
     uint32_t depth;            /* for a patch: the steps of its path */
-    uint32_t x, y;             /* limit; nodes and units; loose */
+    uint32_t x, y;             /* limit; nodes and units; loose; retry */
     djs_op op;
 } djs_entry;
 
 typedef struct {
-    djs_buf id; /* the name, then the root's selector */
-    size_t name_n;
+    djs_buf id; /* the name, then the root's selector, then the epoch */
+    size_t name_n, selector_n;
     djs_buf bytes;   /* targets and payloads, in order: the last payload ends it */
     djs_buf entries; /* djs_entry, in order */
     djs_buf on;      /* where edits go */
@@ -77,12 +77,14 @@ typedef struct {
     size_t n;
     const uint8_t *target; /* no bytes: the root element */
     size_t target_n;
-    uint32_t number; /* prune's limit */
+    uint32_t number; /* prune's limit; error's retry: 0 none, else the seconds to wait and one */
 } djs_arg;
 
 /* selector: what selects the root element, ready escaped. */
 djs_status djs_batch_init(djs_batch *b, const uint8_t *name, size_t name_n, const uint8_t *selector,
                           size_t selector_n);
+/* Which of the streams of that name it is: every frame says so. Once; without, no frame does. */
+djs_status djs_batch_epoch(djs_batch *b, const uint8_t *epoch, size_t n);
 void djs_batch_free(djs_batch *b);
 
 /* DJS_EINVAL when op is none, or prune's edge is none; DJS_ETOOBIG past DJS_MAX_BUF in all. */
@@ -97,6 +99,10 @@ djs_status djs_batch_loose(djs_batch *b, uint32_t depth, uint32_t loose);
 djs_status djs_batch_head(djs_batch *b, uint32_t depth, const uint8_t *html, size_t n);
 djs_status djs_batch_patch(djs_batch *b, const uint32_t *path, size_t steps, const uint8_t *html, size_t n);
 djs_status djs_batch_fill(djs_batch *b, const uint8_t *html, size_t n);
+
+/* Pushes all that waits in `more`, of the same stream: one frame after the other, and b is the frame that
+ * stands for them all. After a failure b holds a part of it, and is of no use. */
+djs_status djs_batch_absorb(djs_batch *b, const djs_batch *more);
 
 /* Nothing is pending any more. Memory is kept when it is little. */
 void djs_batch_clear(djs_batch *b);

@@ -63,7 +63,7 @@ static void reversed(djs_buf *out, const djs_batch *b, const djs_entry *e) {
 /* The selector of an op's element, `depth` steps down the spine. */
 static void selector(djs_buf *out, const djs_batch *b, const djs_entry *e, uint32_t depth) {
     djs_buf_byte(out, '"');
-    if (!e->target_n) djs_json_text(out, b->id.ptr + b->name_n, b->id.len - b->name_n);
+    if (!e->target_n) djs_json_text(out, b->id.ptr + b->name_n, b->selector_n);
     /* The caller's `a, b` with steps after it would be a, or what is below b. */
     if (e->target_n && depth) djs_buf_lit(out, ":is(");
     djs_json_text(out, target(b, e), e->target_n);
@@ -95,7 +95,10 @@ static djs_status object(djs_buf *out, const djs_batch *b, const djs_entry *e) {
     case DJS_REVERSED: key(out, "text"), reversed(out, b, e); break;
     case DJS_HTML:
     case DJS_DEEP: key(out, "html"), string(out, b, e); break;
-    case DJS_MESSAGE: key(out, "error"), string(out, b, e); break;
+    case DJS_MESSAGE:
+        key(out, "error"), string(out, b, e);
+        if (e->x) key(out, "retry"), djs_buf_uint(out, e->x - 1);
+        break;
     case DJS_REASON:
         if (e->n) key(out, "reason"), string(out, b, e);
         break;
@@ -139,8 +142,11 @@ static void array(djs_buf *out, const djs_batch *b, const djs_entry *e) {
     switch (info->carries) {
     case DJS_NOTHING: break;
     case DJS_TEXT:
-    case DJS_HTML:
-    case DJS_MESSAGE: comma(out), string(out, b, e); break;
+    case DJS_HTML: comma(out), string(out, b, e); break;
+    case DJS_MESSAGE:
+        comma(out), string(out, b, e);
+        if (e->x) number(out, e->x - 1);
+        break;
     case DJS_PIECES: comma(out), pieces(out, b, e, "\",\""); break;
     case DJS_REVERSED: comma(out), reversed(out, b, e); break;
     case DJS_REASON:
@@ -209,6 +215,11 @@ djs_status djs_frame_write(const djs_batch *b, uint64_t seq, djs_form form, djs_
     word(out, djust ? "stream" : "s");
     djs_buf_byte(out, ':');
     djs_json_string(out, b->id.ptr, b->name_n);
+    size_t before_epoch = b->name_n + b->selector_n;
+    if (b->id.len > before_epoch) {
+        key(out, djust ? "epoch" : "e");
+        djs_json_string(out, b->id.ptr + before_epoch, b->id.len - before_epoch);
+    }
     key(out, djust ? "seq" : "n");
     djs_buf_uint(out, seq);
     key(out, djust ? "ops" : "o");

@@ -85,45 +85,89 @@ static bool recover(djs_leaf *leaf, const djs_page *page) {
     return true;
 }
 
-/* Is text[at..end], "[label]", nothing but itself, as no such label is defined (yet)? */
-static bool is_bracket(const djs_render *r, const uint8_t *text, size_t at, size_t end) {
-    cmark_chunk label = {(unsigned char *)text + at + 1, (bufsize_t)(end - at - 1), 0};
-    return !strchr("[:!*_`~\\", text[end + 1]) && !cmark_map_lookup(r->map, &label);
+/* Is nothing defined by this label (yet)? note: more text will not ask for it again. */
+static bool is_undefined(const djs_render *r, const uint8_t *text, size_t from, size_t to, bool note) {
+    djs_refmap *map = (djs_refmap *)r->map;
+    cmark_chunk label = {(unsigned char *)text + from, (bufsize_t)(to - from), 0};
+    djs_buf *misses = map->misses;
+    if (!note) map->misses = NULL;
+    bool found = cmark_map_lookup(&map->base, &label);
+    map->misses = misses;
+    return !found;
+}
+
+/* Is text[from..to) what may stand between brackets, and simple? */
+static bool is_label(const djs_leaf *leaf, size_t from, size_t to) {
+    const uint8_t *text = leaf->text.ptr;
+    return from < to && to - from < MOST / 2 && is_edge(text[from]) && is_edge(text[to - 1]) &&
+           djs_is_plain(leaf, from, to);
+}
+
+/* What the "[" at text[at] is, whose "]" is at text[end]. */
+typedef enum { LINK, LITERAL, WAITS, PARSE } djs_bracket;
+
+static djs_bracket bracket(djs_leaf *leaf, const djs_render *r, size_t at, size_t end) {
+    const uint8_t *text = leaf->text.ptr, *close;
+    size_t n = leaf->text.len, next = end + 1;
+    if (!is_label(leaf, at + 1, end)) return PARSE;
+    if (next < n && text[next] == '(') return LINK;
+    if (next < n && text[next] == '[') {
+        leaf->wake = djs_wait_for(']', leaf->stop);
+        leaf->patience = next + MOST;
+        if (!(close = memchr(text + next, ']', n - next))) return WAITS;
+        size_t to = (size_t)(close - text);
+        return is_label(leaf, next + 1, to) && is_undefined(r, text, next + 1, to, true) ? LITERAL : PARSE;
+    }
+    while (next < n && text[next] == ' ') next++;
+    if (next == n) { /* what follows decides */
+        leaf->patience = n;
+        return is_undefined(r, text, at + 1, end, false) ? WAITS : PARSE;
+    }
+    if (strchr(":!*_`~\\", text[end + 1])) return PARSE;
+    return is_undefined(r, text, at + 1, end, true) ? LITERAL : PARSE;
+}
+
+/* The text of the link whose "]" is at text[end] shows. */
+static void open_link(djs_leaf *leaf, size_t end, djs_buf *tail) {
+    const uint8_t *text = leaf->text.ptr;
+    size_t at = leaf->seen;
+    djs_buf_put(tail, text + leaf->shown, at - leaf->shown);
+    leaf->link = at;
+    leaf->link_end = end;
+    leaf->link_html = tail->len - leaf->firm;
+    djs_buf_lit(tail, LINK_BEGUN);
+    djs_buf_put(tail, text + at + 1, end - at - 1);
+    leaf->plain = leaf->shown = at;
+    leaf->wake = djs_wait_for(')', leaf->stop);
+    leaf->patience = SIZE_MAX;
 }
 
 bool djs_link_show(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_edits *edits) {
     if (!leaf->wake || r->notes || r->options->links || (!leaf->quiet && !recover(leaf, page))) return false;
     if (leaf->link_end) return complete(leaf, page, edits);
-    const uint8_t *text = leaf->text.ptr;
-    size_t n = leaf->text.len, at = leaf->seen;
-    if (!leaf->settled || at >= n || text[at] != '[') return false;
-    const uint8_t *close = memchr(text + at, ']', n - at);
-    size_t end = close ? (size_t)(close - text) : n, from = page->tail.len - leaf->unsent;
-    if (end == n || end - at < 2 || end - at > MOST / 2) return false;
-    if (!is_edge(text[at + 1]) || !is_edge(text[end - 1]) || !djs_is_plain(leaf, at + 1, end)) return false;
-    size_t next = end + 1;
-    while (next < n && text[next] == ' ') next++;
-    if (next == n && !leaf->definitions) { /* what follows decides */
-        leaf->patience = n;
-        return true;
-    }
-    if (next == n || (text[end + 1] != '(' && !is_bracket(r, text, at, end))) return false;
-    if (text[end + 1] != '(') {
-        leaf->seen = end + 1;
+    const uint8_t *text = leaf->text.ptr, *close;
+    size_t n = leaf->text.len, end, from = page->tail.len - leaf->unsent;
+    djs_bracket kind;
+    do {
+        size_t at = leaf->seen;
+        if (!leaf->settled || at >= n || text[at] != '[' || !(close = memchr(text + at, ']', n - at)))
+            return false;
+        end = (size_t)(close - text);
+        kind = bracket(leaf, r, at, end);
+        if (kind == LITERAL) {
+            djs_buf_put(&page->tail, text + leaf->shown, end + 1 - leaf->shown);
+            leaf->plain = leaf->shown = leaf->seen = end + 1;
+        }
+    } while (kind == LITERAL && end + 1 < n && text[end + 1] == '[');
+    if (kind == LINK && address_end(text, end + 2, n) < n && text[address_end(text, end + 2, n)] != ')')
+        kind = PARSE;
+    if (kind == LINK) open_link(leaf, end, &page->tail);
+    if (page->tail.len > from) djs_page_grow(page, from, edits);
+    leaf->unsent = 0;
+    if (kind == LITERAL) {
         leaf->wake = 0;
         return djs_leaf_catch_up(leaf, page, edits);
     }
-    if (address_end(text, end + 2, n) < n && text[address_end(text, end + 2, n)] != ')') return false;
-    djs_buf_put(&page->tail, text + leaf->shown, at - leaf->shown);
-    leaf->link = at;
-    leaf->link_end = end;
-    leaf->link_html = page->tail.len - leaf->firm;
-    djs_buf_lit(&page->tail, LINK_BEGUN);
-    djs_buf_put(&page->tail, text + at + 1, end - at - 1);
-    djs_page_grow(page, from, edits);
-    leaf->unsent = 0;
-    leaf->plain = leaf->shown = at;
-    leaf->wake = djs_wait_for(')', leaf->stop);
-    leaf->patience = SIZE_MAX;
-    return address_end(text, end + 2, n) == n || complete(leaf, page, edits);
+    if (kind == LINK) return address_end(text, end + 2, n) == n || complete(leaf, page, edits);
+    return kind == WAITS;
 }

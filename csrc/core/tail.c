@@ -64,15 +64,33 @@ static cmark_node *copy_marker(const cmark_node *node) {
     return copy;
 }
 
+/* "[label]: address" and the end of the line, of the simplest kind: its length; else 0. */
+static size_t plain_definition(const uint8_t *text, size_t n) {
+    size_t i = 1;
+    if (!n || text[0] != '[' || n < 2 || !cmark_isalnum(text[1])) return 0;
+    while (i < n && i < 100 && (cmark_isalnum(text[i]) || strchr(" -_.", text[i]))) i++;
+    if (i + 2 >= n || text[i] != ']' || text[i + 1] != ':' || text[i + 2] != ' ') return 0;
+    size_t start = i += 3;
+    while (i < n && (cmark_isalnum(text[i]) || strchr("-._/:?#=%+,;~@", text[i]))) i++;
+    if (i == start || i == n || text[i] != '\n') return 0;
+    return i + 1 == n || text[i + 1] == '[' ? i + 1 : 0; /* no title follows */
+}
+
+/* One definition that begins here: its length, or 0. */
+static size_t definition(const uint8_t *text, size_t n) {
+    size_t length = plain_definition(text, n);
+    if (length) return length;
+    djs_refmap none = {.base = {.mem = &djs_scratch}};
+    cmark_chunk rest = {(unsigned char *)text, (bufsize_t)n, 0};
+    return (size_t)cmark_parse_reference_inline(&djs_scratch, &rest, &none.base);
+}
+
 /* The definitions from content[at] on that another one may follow end here. */
 static size_t skip_definitions(const cmark_strbuf *content, size_t at) {
-    for (;;) {
-        djs_refmap none = {.base = {.mem = &djs_scratch}};
-        cmark_chunk rest = {content->ptr + at, content->size - (bufsize_t)at, 0};
-        if (!rest.len || rest.data[0] != '[') return at;
-        bufsize_t n = cmark_parse_reference_inline(&djs_scratch, &rest, &none.base);
-        if (!n || n >= rest.len || rest.data[n] != '[') return at;
-        at += (size_t)n;
+    for (size_t n, size = (size_t)content->size;; at += n) {
+        if (at == size || content->ptr[at] != '[') return at;
+        n = definition(content->ptr + at, size - at);
+        if (!n || at + n >= size || content->ptr[at + n] != '[') return at;
     }
 }
 
@@ -512,12 +530,11 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
 static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
     const cmark_node *node = s->live->current;
     char held;
-    if (!n || line[0] != '[' || s->raw || s->notes || s->leaf.on) return false;
+    if ((n && line[0] != '[') || s->raw || s->notes || s->leaf.on) return false;
     if (node->type == CMARK_NODE_PARAGRAPH) {
-        djs_refmap none = {.base = {.mem = &djs_scratch}};
-        size_t at = certain_definitions(s, node);
-        cmark_chunk rest = {node->content.ptr + at, node->content.size - (bufsize_t)at, 0};
-        if (cmark_parse_reference_inline(&djs_scratch, &rest, &none.base) != rest.len) return false;
+        size_t at = certain_definitions(s, node), rest = (size_t)node->content.size - at;
+        if (definition(node->content.ptr + at, rest) != rest) return false;
+        if (!n) return true;
     } else if (!is_settled(s) || djs_level_count(s) > 1) {
         return false;
     }

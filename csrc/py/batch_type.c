@@ -54,18 +54,21 @@ static int int_arg(PyObject *obj, const char *must, long max, long *value) {
 }
 
 static PyObject *Batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"", "", NULL};
-    PyObject *name_obj, *target_obj;
-    const uint8_t *name, *target;
-    size_t name_n, target_n;
-    djs_buf name_spare = {0}, target_spare = {0};
+    static char *names[] = {"", "", "", NULL};
+    PyObject *name_obj, *target_obj, *epoch_obj = NULL;
+    const uint8_t *name, *target, *epoch = NULL;
+    size_t name_n, target_n, epoch_n = 0;
+    djs_buf name_spare = {0}, target_spare = {0}, epoch_spare = {0};
     BatchObject *self = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:Batch", names, &name_obj, &target_obj)) return NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O:Batch", names, &name_obj, &target_obj, &epoch_obj))
+        return NULL;
     if (!str_arg(name_obj, "name", &name, &name_n, &name_spare)) goto done;
     if (!str_arg(target_obj, "target", &target, &target_n, &target_spare)) goto done;
+    if (epoch_obj && !str_arg(epoch_obj, "epoch", &epoch, &epoch_n, &epoch_spare)) goto done;
     self = (BatchObject *)type->tp_alloc(type, 0);
     if (!self) goto done;
     djs_status status = djs_batch_init(&self->batch, name, name_n, target, target_n);
+    if (!status) status = djs_batch_epoch(&self->batch, epoch, epoch_n);
     if (status) {
         Py_CLEAR(self);
         djs_raise_status(status, too_big);
@@ -73,6 +76,7 @@ static PyObject *Batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 done:
     djs_buf_free(&name_spare);
     djs_buf_free(&target_spare);
+    djs_buf_free(&epoch_spare);
     return (PyObject *)self;
 }
 
@@ -166,6 +170,23 @@ static PyObject *Batch_encode(BatchObject *self, PyObject *const *args, Py_ssize
     return message;
 }
 
+static PyObject *Batch_absorb(BatchObject *self, PyObject *more) {
+    if (!PyObject_TypeCheck(more, Py_TYPE(self)) || more == (PyObject *)self) {
+        PyErr_Format(PyExc_TypeError, "more must be another Batch, not %.200R", more);
+        return NULL;
+    }
+    /* Of two locks that are held together the one at the lower address is taken first. */
+    BatchObject *other = (BatchObject *)more;
+    bool up = (uintptr_t)self < (uintptr_t)other;
+    djs_lock(up ? &self->lock : &other->lock);
+    djs_lock(up ? &other->lock : &self->lock);
+    djs_status status = djs_batch_absorb(&self->batch, &other->batch);
+    size_t pending = djs_batch_pending_bytes(&self->batch);
+    djs_unlock(&self->lock);
+    djs_unlock(&other->lock);
+    return status ? djs_raise_status(status, too_big) : PyLong_FromSize_t(pending);
+}
+
 static PyObject *Batch_clear(BatchObject *self, PyObject *Py_UNUSED(ignored)) {
     djs_lock(&self->lock);
     djs_batch_clear(&self->batch);
@@ -207,7 +228,8 @@ static PyMethodDef Batch_methods[] = {
      "Add an op, merged with those before it where that leaves the same page.\n\n"
      "op: from OPS. text: what it carries; of prune the edge. target: CSS selector, '' for the root "
      "element.\n"
-     "number: the limit of prune. A lone surrogate becomes U+FFFD.\n"
+     "number: the limit of prune; of error 1 + the seconds until a retry, 0: none is offered. A lone "
+     "surrogate becomes U+FFFD.\n"
      "Returns the pending bytes. Raises TypeError, ValueError, OverflowError; the batch is then as before."},
     {"quick", (PyCFunction)(void (*)(void))Batch_quick, METH_FASTCALL,
      "quick($self, until, below, /)\n--\n\n"
@@ -216,6 +238,10 @@ static PyMethodDef Batch_methods[] = {
      "encode($self, seq, form, /)\n--\n\n"
      "What is pending as one message; the batch stays as it is.\n\n"
      "form: FORM_DJUST, FORM_COMPACT or FORM_COMPACT_TYPED. Raises ValueError, OverflowError."},
+    {"absorb", (PyCFunction)Batch_absorb, METH_O,
+     "absorb($self, more, /)\n--\n\n"
+     "Add what waits in another batch of the same stream; that one stays as it is.\n\n"
+     "Returns the pending bytes. Raises OverflowError; the batch then holds a part, and is of no use."},
     {"clear", (PyCFunction)Batch_clear, METH_NOARGS, "clear($self, /)\n--\n\nForget what is pending."},
     {NULL, NULL, 0, NULL},
 };
@@ -231,9 +257,10 @@ static PyGetSetDef Batch_getset[] = {
 };
 
 static PyType_Slot Batch_slots[] = {
-    {Py_tp_doc, "Batch(name, target, /)\n--\n\n"
+    {Py_tp_doc, "Batch(name, target, epoch='', /)\n--\n\n"
                 "The ops of one stream that wait for its next frame, merged.\n\n"
                 "name: the stream's. target: the CSS selector of its root element, ready escaped.\n"
+                "epoch: which of the streams of that name it is; every frame says so.\n"
                 "Law: csrc/core/batch.c. Wire: tests/spec/wire.md."},
     {Py_tp_new, Batch_new},
     {Py_tp_dealloc, Batch_dealloc},

@@ -7,7 +7,7 @@
 
 A page takes a source with ``await self.stream_from(name, source)`` of StreamingMixin.
 chunk.py reads chunks, upstream.py opens and closes sources, run.py goes from one end to the other, errors.py
-says why it failed. router.py asks models by name, with litellm.
+says why it failed. sse.py makes server-sent events of a source, router.py asks models by name, with litellm.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from .errors import (
 )
 from .event import Event, StreamResult, ToolCall, Usage, estimate_tokens
 from .run import Run, collect_stream, consume_stream_with_callbacks
+from .sse import sse_format, sse_stream
 
 __all__ = [
     "AuthError",
@@ -51,4 +52,6 @@ __all__ = [
     "estimate_tokens",
     "extract_content",
     "read",
+    "sse_format",
+    "sse_stream",
 ]

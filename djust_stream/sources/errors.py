@@ -100,13 +100,8 @@ class BadRequestError(SourceError):
     message = "The model could not work with this request."
 
 
-ERRORS: dict[str, type[SourceError]] = {
-    cls.code: cls
-    for cls in (
-        *(RateLimitedError, AuthError, SourceTimeoutError, OverloadedError, ContentFilterError),
-        *(ContextTooLongError, NetworkError, BadRequestError, ProviderError),
-    )
-}
+#: By code, as the tables below name them.
+ERRORS: dict[str, type[SourceError]] = {cls.code: cls for cls in SourceError.__subclasses__()}
 
 #: What a provider writes about its error -> our code, also where the HTTP status says less.
 _SAID = (

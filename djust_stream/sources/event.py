@@ -7,6 +7,7 @@ Event("finish", "stop")                 Event("usage", data=Usage(12, 34))
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -85,7 +86,7 @@ class StreamResult:
     @property
     def complete(self) -> bool:
         """The source has come to its end by itself."""
-        return self.error is None and not self.stopped
+        return self.error is None and not self.stopped and self.finish_reason != "error"
 
     @property
     def tokens_per_s(self) -> float:
@@ -99,3 +100,14 @@ def estimate_tokens(text: str) -> int:
     """
     wide = 0 if text.isascii() else sum(character > "\u0dff" for character in text)
     return -(-(len(text) - wide) // 4) + -(-wide * 2 // 3)
+
+
+def estimate_prompt(prompt: Any) -> int:
+    """About how many tokens a prompt is: a text, or messages in any provider's format."""
+    if isinstance(prompt, str):
+        return estimate_tokens(prompt)
+    if isinstance(prompt, Mapping):
+        return sum(estimate_prompt(prompt.get(name)) for name in ("content", "parts", "text"))
+    if isinstance(prompt, list | tuple):
+        return sum(estimate_prompt(part) for part in prompt)
+    return 0

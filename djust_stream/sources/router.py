@@ -52,7 +52,7 @@ class Router:
         added = []
         for variable, (name, model) in DEFAULTS.items():
             if environ.get(variable) and name not in self._models:
-                options = {"api_base": environ[variable]} if name == "ollama" else {}
+                options = {"api_base" if name == "ollama" else "api_key": environ[variable]}
                 self.register(name, (models or {}).get(name, model), **options)
                 added.append(name)
         return added
@@ -73,13 +73,19 @@ class Router:
 
         Raises LookupError for a name that is not registered; what litellm raises.
         """
-        if name not in self._models:
-            raise LookupError(
-                f"no model is registered as {name!r}; there are {', '.join(self._models) or 'none'}"
-            )
+        self._check(name, "")
+        for other in self._fallbacks[name]:
+            self._check(other, f" (a fallback of {name!r})")
         if stream:
             options.setdefault("stream_options", {"include_usage": True})
         return await self._litellm().acompletion(model=name, messages=messages, stream=stream, **options)
+
+    def _check(self, name: str, why: str) -> None:
+        if name not in self._models:
+            raise LookupError(
+                f"no model is registered as {name!r}{why}; there are {', '.join(self._models) or 'none'}: "
+                "call quick_setup() for those that the environment has keys for, or register(name, model)"
+            )
 
     def _litellm(self) -> Any:
         if self._router is None:

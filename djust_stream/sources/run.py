@@ -17,15 +17,28 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from .chunk import is_known, read
 from .errors import ContentFilterError, NetworkError, SourceError, SourceTimeoutError, from_body
-from .event import Event, StreamResult, ToolCall, Usage, estimate_tokens
+from .event import Event, StreamResult, ToolCall, Usage, estimate_prompt, estimate_tokens
 from .upstream import Upstream
 
 #: Called for its effect; what it returns is awaited if it can be.
 Callback = Callable[[Any], Any]
+
+
+class Grant(Protocol):
+    """A budget's leave for one answer."""
+
+    async def close(self, result: StreamResult, /) -> None: ...
+
+
+class Budget(Protocol):
+    """What may refuse an answer before it is asked for; djust_stream.Budget is one."""
+
+    async def open(self, prompt_tokens: int, /) -> Grant:
+        """Raises a SourceError."""
 
 
 class Run:
@@ -43,10 +56,14 @@ class Run:
         timeout_s: float | None = None,
         first_token_timeout_s: float | None = None,
         idle_timeout_s: float | None = None,
+        prompt: Any = None,
+        budget: Budget | None = None,
     ) -> None:
         """on_chunk: each chunk as it came; on_event: each Event; on_end: the StreamResult, however it ended;
         then on_complete: the StreamResult of a run that ended or was stopped, or on_error: the SourceError of
         one that failed.
+        prompt: what the model is sent, a text or messages: its tokens are estimated where none are told.
+        budget: asked first; it may refuse, and is told what was used.
         timeout_s: for all of it; first_token_timeout_s: to the first event; idle_timeout_s: between chunks.
         """
         self.result = StreamResult()
@@ -58,6 +75,9 @@ class Run:
         self._on_chunk, self._on_event = on_chunk, on_event
         self._on_complete, self._on_error, self._on_end = on_complete, on_error, on_end
         self._ending = False
+        self._prompt_tokens = estimate_prompt(prompt)
+        self._budget = budget
+        self._asked = False
         self._limits = (timeout_s, first_token_timeout_s, idle_timeout_s)
         self._text: list[str] = []
         self._thinking: list[str] = []
@@ -97,32 +117,43 @@ class Run:
         if task.cancelled():  # before its first step
             await self._upstream.close()
             self._conclude(None)
+            if self._on_end is not None:
+                await _await(self._on_end(self.result))
         else:
             task.result()
         return self.result
 
     async def _read_all(self) -> None:
         error: SourceError | None = None
+        fault: Exception | None = None  # not the source's
+        grant: Grant | None = None
         try:
+            if self._budget is not None:
+                grant = await self._budget.open(self._prompt_tokens)
+            self._asked = True
             await self._read_chunks()
         except asyncio.CancelledError:
             if self._end is None:
                 raise
         except SourceError as raised:
             error = raised
-        except Exception:
-            self._conclude(None)
-            self.result.finish_reason = "error"
-            raise
+        except Exception as raised:
+            fault = raised
         finally:
-            closing = asyncio.get_running_loop().create_task(self._upstream.close())
-            await asyncio.wait({closing}, timeout=5)  # a library that does not close must not hold the page
-        self._conclude(error)
+            closing = {asyncio.get_running_loop().create_task(self._upstream.close())}
+            await asyncio.wait(closing, timeout=5)  # a library that does not close must not hold the page
+            self._conclude(error)
+            if fault is not None:
+                self.result.finish_reason = "error"
+            if grant is not None:
+                await grant.close(self.result)
         result = self.result
         if self._on_end is not None:
             self._ending = True  # what has ended is not stopped
             await _await(self._on_end(result))
             self._ending = False
+        if fault is not None:
+            raise fault
         if result.error is None and self._on_complete is not None:
             await _await(self._on_complete(result))
         elif result.error is not None and self._on_error is not None:
@@ -187,6 +218,8 @@ class Run:
                 result.usage.output_tokens, result.usage.estimated = estimate, True
         elif not result.usage.total_tokens:
             result.usage = Usage(output_tokens=estimate_tokens(result.text + result.thinking), estimated=True)
+        if self._asked and self._prompt_tokens and not result.usage.input_tokens:
+            result.usage.input_tokens, result.usage.estimated = self._prompt_tokens, True
         if isinstance(self._end, SourceError):
             error = self._end
         elif self._end is not None:

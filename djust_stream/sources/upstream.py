@@ -29,6 +29,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import copy_context
+from types import FrameType
 from typing import Any
 
 from .errors import SourceError, classify
@@ -82,9 +83,11 @@ class Upstream:
     def lacks_end(self) -> bool:
         """Has litellm made up the last chunk, because the provider's stream just ceased?"""
         stream = self._stream
-        return (
-            not hasattr(stream, "_async_generator") and getattr(stream, "received_finish_reason", "") is None
-        )
+        if hasattr(stream, "_async_generator") or not hasattr(stream, "received_finish_reason"):
+            return False
+        # Of Gemini it notes only the second, and that from the first chunk on: no end is missed there.
+        names = ("received_finish_reason", "intermittent_finish_reason")
+        return all(getattr(stream, name, None) is None for name in names)
 
     async def _open(self, source: Any) -> AsyncIterator[Any]:
         """An async iterator of what the source yields."""
@@ -144,6 +147,7 @@ class _Thread:
         self._closing = False
         self._source: Any = None
         self.owned: list[Any] = []  # to be closed here, outermost first
+        self._greenlet: Any = None  # that it is, under gevent
         context = copy_context()
         self._thread = threading.Thread(
             target=lambda: context.run(self._main), name="djust_stream source", daemon=True
@@ -194,13 +198,20 @@ class _Thread:
         for _ in range(400):
             if not self._thread.is_alive():
                 return
-            _wake(self._thread)
+            _wake(self._frame())
             await asyncio.sleep(0.005)
         log.warning("a sync source does not end when it is stopped: its thread is left behind")
+
+    def _frame(self) -> FrameType | None:
+        """What it executes."""
+        frame: FrameType | None = getattr(self._greenlet, "gr_frame", None)
+        return frame or sys._current_frames().get(self._thread.ident or 0)
 
     # -- in the thread --------------------------------------------------------------------------
 
     def _main(self) -> None:
+        if "gevent.monkey" in sys.modules:
+            self._greenlet = sys.modules["greenlet"].getcurrent()
         try:
             while not self._closing:
                 self._has_work.acquire()
@@ -255,9 +266,8 @@ def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None
         future.set_exception(error if isinstance(error, Exception) else RuntimeError(repr(error)))
 
 
-def _wake(thread: threading.Thread) -> None:
+def _wake(frame: FrameType | None) -> None:
     """Shut down the socket that the thread waits at, if it waits at one: the innermost its frames know."""
-    frame = sys._current_frames().get(thread.ident or 0)
     while frame is not None:
         for value in list(frame.f_locals.values()):
             found = value if isinstance(value, socket.socket) else _held_socket(value)
@@ -299,6 +309,10 @@ def _is_async(source: Any) -> bool:
 def _is_sync_litellm(source: Any) -> bool:
     """litellm's wrapper iterates both ways, but what it wraps only one."""
     inner = getattr(source, "completion_stream", None)
+    if inner is None and callable(
+        call := getattr(source, "make_call", None)
+    ):  # it will ask when it is iterated
+        return not inspect.iscoroutinefunction(getattr(call, "func", call))
     inner = getattr(inner, "streaming_response", inner)
     return hasattr(inner, "__iter__") and not hasattr(inner, "__aiter__")
 

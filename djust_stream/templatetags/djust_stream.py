@@ -37,12 +37,15 @@ def djust_markdown(text: str | None, *, partial: bool = False, **options: Any) -
 
 
 @register.simple_tag(takes_context=True)
-def djust_stream_script(context: template.Context, url: str = "", nonce: str | None = None) -> SafeString:
+def djust_stream_script(
+    context: template.Context, url: str = "", nonce: str | None = None, sse: str = ""
+) -> SafeString:
     """The client as a <script>; on a page of djust's, it takes over the stream messages.
 
     url: of the WebSocket to connect to, for example "/ws/chat/"; none: no connection of its own.
     nonce: for a Content-Security-Policy; default: ``request.csp_nonce``, as Django 6 and django-csp
     set it.
+    sse: of a view that returns a StreamResponse, to show at once.
 
         {% djust_stream_script url="/ws/chat/" %}
     """
@@ -52,6 +55,7 @@ def djust_stream_script(context: template.Context, url: str = "", nonce: str | N
         "type": "module",
         "src": static("djust_stream/djust-stream.js"),
         "data-url": str(url),
+        "data-sse": str(sse),
         "nonce": "" if nonce is None else str(nonce),
     }
     inside = format_html_join("", ' {}="{}"', ((name, value) for name, value in attributes.items() if value))

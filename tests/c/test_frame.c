@@ -64,6 +64,31 @@ static void every_op(void) {
     for (size_t i = 0; i < DJS_OP_CALLERS; i++) CHECK(seen[i]);
 }
 
+static void an_error_tells_when_to_try_again(void) {
+    static const struct {
+        uint32_t number;
+        const char *djust, *compact;
+    } rows[] = {
+        {1, ",\"retry\":0", ",0"},
+        {8, ",\"retry\":7", ",7"},
+        {INT32_MAX, ",\"retry\":2147483646", ",2147483646"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        djs_batch b = new_batch();
+        djs_arg arg = {.text = (const uint8_t *)"T", .n = 1, .number = rows[i].number};
+        CHECK(djs_batch_push(&b, DJS_OP_ERROR, &arg) == DJS_OK);
+        char want[256];
+        (void)snprintf(want, sizeof want,
+                       "{\"type\":\"stream\",\"stream\":\"s\",\"seq\":12,\"ops\":[{\"op\":\"error" ON
+                       ",\"error\":\"T\"%s}]}",
+                       rows[i].djust);
+        CHECK(is(&b, DJS_FORM_DJUST, want));
+        (void)snprintf(want, sizeof want, "[\"error\",\"T\"%s]", rows[i].compact);
+        CHECK(has_ops(&b, want));
+        djs_batch_free(&b);
+    }
+}
+
 static void text_without_a_mode_is_appended_for_djust(void) {
     djs_batch b = new_batch();
     push(&b, DJS_OP_TEXT, "a");
@@ -109,6 +134,7 @@ static void djust_cannot_say_every_edit(void) {
 RUN {
     the_envelope();
     every_op();
+    an_error_tells_when_to_try_again();
     text_without_a_mode_is_appended_for_djust();
     targets();
     djust_cannot_say_every_edit();

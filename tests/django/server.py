@@ -1,4 +1,4 @@
-"""A real server for a test: uvicorn or daphne with the test project, on a free port.
+"""A real server for a test: uvicorn, daphne or gunicorn with the test project, on a free port.
 
 with Server("daphne") as server:
     async with server.connect("/ws/plain/") as socket: ...
@@ -22,6 +22,8 @@ import websockets
 HERE = Path(__file__).parent
 START_TIMEOUT_S = 20
 KINDS = ("uvicorn", "daphne")
+#: Servers without WebSockets: gunicorn with one worker process of a kind.
+WSGI_KINDS = ("gthread", "gevent")
 
 
 def _free_port() -> int:
@@ -34,9 +36,10 @@ def _free_port() -> int:
 class Server:
     """The server in a process of its own; stopped at the end, its output kept for a failure's message."""
 
-    def __init__(self, kind: str = "uvicorn", **environment: str) -> None:
+    def __init__(self, kind: str = "uvicorn", port: int = 0, **environment: str) -> None:
+        """port: one that several servers share ("shared"); 0: a free one."""
         self.kind = kind
-        self.port = _free_port()
+        self.port = port or _free_port()
         self._environment = environment
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process: subprocess.Popen[bytes] | None = None
@@ -45,11 +48,18 @@ class Server:
         application = "streamsite.asgi:application"
         if self.kind == "daphne":
             return ["-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), application]
+        if self.kind in WSGI_KINDS:
+            flags = ["--threads", "32"] if self.kind == "gthread" else ["--worker-connections", "100"]
+            flags += ["--log-level", "warning", "--graceful-timeout", "1", "--worker-class", self.kind]
+            flags += ["--worker-tmp-dir", tempfile.gettempdir(), "--bind", f"127.0.0.1:{self.port}"]
+            return ["-m", "gunicorn", *flags, "streamsite.wsgi:application"]
+        if self.kind == "shared":
+            return [str(HERE / "shared_port.py"), str(self.port), application]
         flags = ["--log-level", "warning", "--lifespan", "off", "--timeout-graceful-shutdown", "1"]
         return ["-m", "uvicorn", "--host", "127.0.0.1", "--port", str(self.port), *flags, application]
 
     def __enter__(self) -> Server:
-        path = os.pathsep.join([str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
+        path = os.pathsep.join([str(HERE), *map(str, HERE.parents[:2]), os.environ.get("PYTHONPATH", "")])
         self._process = subprocess.Popen(
             [sys.executable, *self._command()],
             env=os.environ | {"PYTHONPATH": path} | self._environment,
@@ -88,10 +98,16 @@ class Server:
         """
         tracebacks = self.output().split("Traceback (most recent call last)")[1:]
         return sum(
-            "ValueError: key=" not in text
+            "Error: key=" not in text
             and not ("closed protocol" in text and "/djust_stream/" not in text.split("closed protocol")[0])
             for text in tracebacks
         )
+
+    def kill(self) -> None:
+        """As a machine that loses its power."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
     @property
     def pid(self) -> int:
@@ -114,8 +130,9 @@ class Received:
 
     def add(self, message: str | bytes) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(message)
-        is_frame = isinstance(content, dict) and (content.get("type") == "stream" or "o" in content)
-        (self.frames if is_frame else self.other).append(content)
+        is_frame = isinstance(content, dict) and ("o" in content or "ops" in content)
+        if is_frame or not (isinstance(content, dict) and content.get("type") == "stream"):
+            (self.frames if is_frame else self.other).append(content)
         return content
 
     async def until_ended(self, connection: Any, streams: int, timeout_s: float = 30) -> Received:

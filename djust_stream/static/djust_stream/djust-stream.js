@@ -11,11 +11,13 @@
  *
  * The laws: ops take effect in order, and a frame in one go. A text node that grows stays the same node,
  * so a selection in it survives. Only `html` becomes markup; a name or a text never does. No frame throws.
+ * A frame that has a seq takes effect once, in its place: one that was there is dropped, and what is missing is
+ * asked for. So the page after any number of cuts is the page without them.
  *
  * Events bubble from the element an op changed: stream:start text update prune remove error done, as djust's;
  * stream:block from each child of a stream's element that is settled (and again, should it change after all);
- * stream:gap when frames are missing. On the document: stream:open close reconnect, and stream:message with
- * whatever the server sent that is no frame. Wire: tests/spec/wire.md. Checked by: tests/test_client.py. */
+ * stream:gap when frames are missing, resume when they come again, gone when they cannot any more; by server-sent
+ * events also stream:usage, at the end. On the document: stream:open close reconnect refuse, and stream:message with whatever the server sent that is no frame. Wire: tests/spec/wire.md. Checked by: tests/test_client.py. */
 
 const NEAR_PX = 100;
 const PLAIN = /^[^<&\r\0]*$/; // HTML that is its own text
@@ -28,16 +30,24 @@ export const texts = {
   stopped: "Answer stopped",
   error: "Something went wrong",
   lost: "Connection lost",
+  retry: "Retry",
 };
 
 /**
  * @typedef {{op: string, target?: string, depth?: number, text?: string, mode?: string | null, html?: string,
- *   error?: string, reason?: string, limit?: number, edge?: string, nodes?: number, units?: number,
+ *   error?: string, retry?: number, reason?: string, limit?: number, edge?: string, nodes?: number, units?: number,
  *   loose?: number, path?: number[]}} Op
  * @typedef {{stream: string, root: Element, grown: Set<Element>, follow: Set<Element>}} Turn  what a frame's ops
  *   share: the element whose children are the blocks; elements that have new ones; elements to keep in view
- * @typedef {{texts?: Partial<typeof texts>, root?: ParentNode, firstDelayMs?: number, lastDelayMs?: number}} Options
- * @typedef {{send(message: object): void, stop(name: string): void, close(): void, socket: WebSocket}} Page
+ * @typedef {{texts?: Partial<typeof texts>, root?: ParentNode, firstDelayMs?: number, lastDelayMs?: number,
+ *   lostAfterMs?: number, pingMs?: number, pongMs?: number, share?: boolean}} Options
+ * @typedef {{epoch: string, seq: number, token?: string, asked?: boolean, lost?: boolean,
+ *   saved: Map<Element, DocumentFragment>}} State  of a stream: which one it is, its last frame on the page, what
+ *   lets us come back to it; are missing frames on their way; is it shown as lost; elements as they were before it
+ * @typedef {{root: ParentNode, states: Map<string, State>, ask?: (stream: string, state: State) => void,
+ *   keep?: () => void}} Shown  the streams of one connection: how to ask for frames, and to keep the tokens
+ * @typedef {{send(message: object): void, stop(name: string): void, retry(name: string): void,
+ *   close(): void, socket: WebSocket}} Page
  */
 
 /* ---- Ops, by wire name ---- */
@@ -107,14 +117,11 @@ export const ops = {
     const error = op.error || texts.error;
     activate(el, false);
     settle(turn.root, true, turn.stream);
-    clearError(el);
-    const alert = Object.assign(document.createElement("div"), { className: "dj-stream-error", textContent: error });
-    alert.setAttribute("role", "alert");
-    settled.add(alert);
-    el.append(alert);
-    el.setAttribute("data-stream-error", "true");
+    const alert = showError(el, error);
+    const event = el.closest("[dj-stream-retry]")?.getAttribute("dj-stream-retry"); // a handler of djust's
+    if (op.retry !== undefined && (event || pages.size)) alert.after(retryButton(turn.stream, op.retry, event));
     turn.follow.add(el);
-    emit(el, "error", { error, stream: turn.stream });
+    emit(el, "error", { error, stream: turn.stream, ...(op.retry !== undefined && { retry: op.retry }) });
   },
 
   done(el, { reason }, turn) {
@@ -210,7 +217,7 @@ const compact = {
   r: ([, html]) => ({ op: "replace", html }),
   delete: ([, target]) => ({ op: "delete", target }),
   prune: ([, limit, edge]) => ({ op: "prune", limit, edge }),
-  error: ([, error]) => ({ op: "error", error }),
+  error: ([, error, retry]) => ({ op: "error", error, ...(retry !== undefined && { retry }) }),
   done: ([, reason]) => ({ op: "done", reason }),
   h: ([, depth, html]) => ({ op: "head", depth, html }),
   x: ([, depth, nodes, units]) => ({ op: "cut", depth, nodes, units }),
@@ -233,30 +240,55 @@ function expand(list) {
 
 /* ---- Frames ---- */
 
-const pageSeqs = new Map(); // stream -> its last seq, of frames that came by no connection of ours
+/** @type {Shown} */
+const ofPage = { root: document, states: new Map() }; // the streams that came by no connection of ours
 
 /** Apply one frame, in either form, as object or JSON text.
- * @param {any} frame @param {ParentNode} [root] @param {Map<string, number>} [seqs] */
-export function applyFrame(frame, root = document, seqs = pageSeqs) {
+ * @param {any} frame @param {ParentNode} [root] @param {Shown} [shown] */
+export function applyFrame(frame, root = document, shown = ofPage) {
   const data = typeof frame === "string" ? readJson(frame) : frame;
   const list = Array.isArray(data?.o) ? expand(data.o) : data?.ops;
+  if (!Array.isArray(list) && AROUND.some((key) => data?.[key])) return void receive(data, shown);
   if (!Array.isArray(list)) return console.warn("djust_stream: not a frame:", frame);
   const stream = String(data.s ?? data.stream ?? "__default__");
   const home = streamSelector(stream);
-  checkSeq(stream, data.n ?? data.seq, query(root, home) ?? document, seqs);
+  const state = stateOf(stream, data, shown);
+  if (state && !isNext(stream, state, data.n ?? data.seq, query(root, home) ?? document, shown)) return;
 
   const targets = new Set(list.map((op) => op?.target || home));
   const near = nearBottom([...targets].map((target) => query(root, target)));
   /** @type {Turn} */
   const turn = { stream, root: document.body, grown: new Set(), follow: new Set() };
   for (const op of list) {
+    const base = query(root, op?.target || home);
+    if (state?.epoch && base && op.op !== "delete") save(base, state.saved);
     if (!Object.hasOwn(ops, op?.op)) console.warn("djust_stream: unknown op", op?.op);
-    else applyOp(op, query(root, op.target || home), turn);
+    else applyOp(op, base, turn);
   }
   keepInView(turn.follow, near);
   const [first, ...more] = turn.grown;
   for (const el of turn.grown) settle(el, false, stream);
   if (first) pageWindow.djust?.reinitAfterDOMUpdate?.(more.length ? undefined : first);
+  if (state?.token && list.some((op) => op?.op === "done" || op?.op === "error")) {
+    delete state.token; // from now on it belongs to the page that the server renders
+    shown.keep?.();
+  }
+}
+
+const AROUND = ["frames", "snapshot", "token", "gone", "visit"]; // by what a message is known that is no frame
+
+/** What the server sent, when it is of a stream; else false.
+ * @param {any} message @param {Shown} shown @returns {boolean} */
+function receive(message, shown) {
+  if (Array.isArray(message?.o)) applyFrame(message, shown.root, shown);
+  else if (message?.type !== "stream") return false;
+  else if (Array.isArray(message.frames)) for (const frame of message.frames) applyFrame(frame, shown.root, shown);
+  else if (message.snapshot) showSnapshot(message.snapshot, shown);
+  else if (typeof message.token === "string") found(message, shown);
+  else if (typeof message.gone === "string") gone(message, shown);
+  else if (message.visit) visitDjust();
+  else applyFrame(message, shown.root, shown);
+  return true;
 }
 
 /** @param {Op} op @param {Element | null} base @param {Turn} turn */
@@ -282,15 +314,95 @@ function applyOp(op, base, turn) {
 /** @param {Op} op @param {string} stream */
 const inDjustForm = (op, stream) => ({ stream, ops: [{ ...op, target: op.target || streamSelector(stream) }] });
 
-/** A stream counts 1, 2, 3, …; 1 begins anew (another connection). A hole is told, and what came is shown.
- * @param {string} stream @param {unknown} seq @param {EventTarget} el @param {Map<string, number>} seqs */
-function checkSeq(stream, seq, el, seqs) {
-  if (typeof seq !== "number") return;
-  const expected = (seqs.get(stream) ?? 0) + 1;
-  seqs.set(stream, seq);
-  if (seq <= expected) return;
-  console.warn(`djust_stream: frames ${expected} to ${seq - 1} are missing of stream`, stream);
-  emit(el, "gap", { stream, expected, seq });
+/** The state of a frame's stream: a new one for a new epoch; without epochs 1 begins anew.
+ * @param {string} stream @param {any} frame @param {Shown} shown */
+function stateOf(stream, frame, { states }) {
+  const [seq, epoch] = [frame.n ?? frame.seq, String(frame.e ?? frame.epoch ?? "")];
+  if (typeof seq !== "number") return undefined;
+  let state = states.get(stream);
+  if (!state || state.epoch !== epoch || (!epoch && seq === 1)) states.set(stream, (state = newState(epoch)));
+  return state;
+}
+
+/** @param {string} epoch @returns {State} */
+const newState = (epoch) => ({ epoch, seq: 0, saved: new Map() });
+
+/** A stream counts 1, 2, 3, …: is this the next one? A hole is told, and what is missing asked for; where it
+ * cannot be, what came is shown. @param {string} stream @param {State} state @param {number} seq
+ * @param {EventTarget} el @param {Shown} shown */
+function isNext(stream, state, seq, el, { ask }) {
+  const expected = state.seq + 1;
+  if (seq < expected) return false;
+  const resumes = Boolean(state.token && ask);
+  if (seq > expected && !state.asked) {
+    console.warn(`djust_stream: frames ${expected} to ${seq - 1} are missing of stream`, stream);
+    emit(el, "gap", { stream, expected, seq });
+    if (resumes) ask?.(stream, state);
+    state.asked = resumes;
+  }
+  if (seq > expected && resumes) return false;
+  state.seq = seq;
+  return true;
+}
+
+/** Remember what an element is like before the stream changes it; what is in one that is known, goes with that.
+ * @param {Element} el @param {State["saved"]} saved */
+function save(el, saved) {
+  for (let known = /** @type {Element | null} */ (el); known; known = known.parentElement)
+    if (saved.has(known)) return;
+  const content = document.createDocumentFragment();
+  for (const child of el.childNodes) content.append(child.cloneNode(true));
+  saved.set(el, content);
+}
+
+/** All frames up to one, as one: for a page as it was before the first.
+ * @param {any} frame @param {Shown} shown */
+function showSnapshot(frame, shown) {
+  const stream = String(frame.s ?? frame.stream);
+  const state = stateOf(stream, frame, shown);
+  if (!state || frame.n <= state.seq) return;
+  for (const [el, content] of state.saved) {
+    el.replaceChildren(content.cloneNode(true));
+    roots.delete(el);
+    before.delete(el);
+  }
+  state.seq = frame.n - 1;
+  applyFrame(frame, shown.root, shown);
+}
+
+/** The server lets us come back to a stream, or has let us: what was missing follows.
+ * @param {{s: string, e: string, token: string}} message @param {Shown} shown */
+function found({ s: stream, e: epoch, token }, shown) {
+  let state = shown.states.get(stream);
+  const again = state?.epoch === epoch;
+  if (!state || !again) shown.states.set(stream, (state = newState(epoch)));
+  const el = query(shown.root, streamSelector(stream));
+  if (el && state.lost) {
+    clearError(el);
+    activate(el, true);
+  }
+  Object.assign(state, { token, asked: false, lost: false });
+  shown.keep?.();
+  if (again) emit(el ?? document, "resume", { stream, seq: state.seq });
+}
+
+/** What is missing of a stream cannot be had any more. Of a page that shows nothing of it, that is no loss.
+ * @param {{gone: string, e: string}} message @param {Shown} shown */
+function gone({ gone: stream, e: epoch }, shown) {
+  const state = shown.states.get(stream);
+  if (!state || (epoch && epoch !== state.epoch)) return;
+  shown.states.delete(stream);
+  shown.keep?.();
+  const el = query(shown.root, streamSelector(stream));
+  if (el && state.seq) showLost(el, stream);
+  emit(el ?? document, "gone", { stream });
+}
+
+/** No frame comes, for now or for good: say so, and keep what is there. @param {Element} el @param {string} stream */
+function showLost(el, stream) {
+  activate(el, false);
+  showError(el, texts.lost);
+  emit(el, "error", { error: texts.lost, stream });
 }
 
 /** @param {string} stream */
@@ -369,11 +481,46 @@ function activate(el, active) {
     else el.removeAttribute(name);
 }
 
+/** @param {Element} el @param {string} error */
+function showError(el, error) {
+  clearError(el);
+  const alert = Object.assign(document.createElement("div"), { className: "dj-stream-error", textContent: error });
+  alert.setAttribute("role", "alert");
+  settled.add(alert);
+  el.append(alert);
+  el.setAttribute("data-stream-error", "true");
+  return alert;
+}
+
 /** @param {Element} el */
 function clearError(el) {
   if (!el.hasAttribute("data-stream-error")) return;
   el.removeAttribute("data-stream-error");
-  el.querySelector(":scope > .dj-stream-error")?.remove();
+  for (const part of el.querySelectorAll(":scope > .dj-stream-error, :scope > .dj-stream-retry")) {
+    if (part === document.activeElement && el instanceof HTMLElement) {
+      el.tabIndex = -1; // whoever has pressed it goes on reading here
+      el.focus({ preventScroll: true });
+    }
+    part.remove();
+  }
+}
+
+/** A button beside the alert, not in it: a live region would read every second of the wait.
+ * @param {string} stream @param {number} waitS @param {string | null} [event] */
+function retryButton(stream, waitS, event) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "dj-stream-retry" });
+  button.setAttribute(event ? "dj-click" : "data-stream-retry", event || stream);
+  settled.add(button);
+  const endMs = Date.now() + waitS * 1000;
+  const show = () => {
+    const leftS = Math.ceil((endMs - Date.now()) / 1000);
+    const [unitS, unit] = leftS > 5400 ? [3600, "h"] : leftS > 90 ? [60, "min"] : [1, "s"];
+    button.disabled = leftS > 0;
+    button.textContent = leftS > 0 ? `${texts.retry} (${Math.ceil(leftS / unitS)} ${unit})` : texts.retry;
+    if (leftS > 0) setTimeout(() => button.isConnected && show(), Math.min(1000, endMs - Date.now()));
+  };
+  show();
+  return button;
 }
 
 /** @param {Element} el @param {string} op @param {Turn} turn */
@@ -446,19 +593,25 @@ function keepInView(els, near) {
 const pages = new Map();
 
 /** Connect to a StreamConsumer; when the connection is lost again and again, ever more slowly, until close().
+ * Streams go on where they were; `lostAfterMs` without a connection they are shown as lost, until it is back. After
+ * `pingMs` of silence the server is asked for a word, and has `pongMs` to give it. `share`: other tabs that show
+ * the same address follow the streams of this one.
  * @param {string} url @param {Options} [options] @returns {Page} */
 export function connect(url, options = {}) {
   const address = new URL(url, location.href);
   address.protocol = address.protocol.replace(/^http/, "ws");
   const known = pages.get(address.href);
   if (known) return known;
-  const { root = document, firstDelayMs = 500, lastDelayMs = 30_000 } = options;
+  const { root = document, firstDelayMs = 500, lastDelayMs = 30_000, share = false } = options;
+  const { lostAfterMs = 5_000, pingMs = 20_000, pongMs = 5_000 } = options;
   Object.assign(texts, options.texts);
 
-  const seqs = new Map();
-  let [closed, attempt, timer] = [false, 0, 0];
+  let [closed, attempt, timer, lostTimer, pingTimer, resumes] = [false, 0, 0, 0, 0, false];
   /** @type {string[]} */
   let waiting = [];
+  const place = keptTokens(address.href, share);
+  /** @type {Shown} */
+  const shown = { root, states: place.read(), ask, keep: () => place.write(shown.states) };
 
   /** @type {Page} */
   const page = {
@@ -468,57 +621,346 @@ export function connect(url, options = {}) {
       else waiting.push(JSON.stringify(message));
     },
     stop(name) {
-      page.send({ type: "stream.stop", stream: name });
+      const token = shown.states.get(name)?.token;
+      page.send({ type: "stream.stop", stream: name, ...(token && { token }) });
+    },
+    retry(name) {
+      page.send({ type: "stream.retry", stream: name });
     },
     close() {
       closed = true;
       clearTimeout(timer);
       pages.delete(address.href);
+      for (const name of WAKES) window.removeEventListener(name, wake);
+      document.removeEventListener("visibilitychange", wake);
       page.socket.close();
     },
   };
 
   function open() {
     const socket = new WebSocket(address);
+    pingTimer = setTimeout(() => giveUp(socket), 2 * pongMs);
     socket.onopen = () => {
-      socket.send(JSON.stringify({ type: "stream.hello", form: "compact" }));
+      clearTimeout(pingTimer);
+      socket.send(JSON.stringify({ type: "stream.hello", form: "compact", resume: true }));
+      for (const [stream, state] of shown.states) if (state.token) ask(stream, state, socket);
+      for (const el of root.querySelectorAll("[data-stream-follow]")) follow(el, socket);
       for (const message of waiting.splice(0)) socket.send(message);
       emit(document, "open", { url: address.href });
     };
     socket.onmessage = ({ data }) => {
       attempt = 0; // not when it opens: a server that accepts and closes is not one to come back to at once
+      clearTimeout(lostTimer);
+      lostTimer = 0;
+      listen(pingMs);
       const message = readJson(data);
-      if (message?.type === "stream" || Array.isArray(message?.o)) applyFrame(message, root, seqs);
-      else if (message?.type !== "stream.welcome") emit(document, "message", message ?? data);
+      if (message?.type === "stream.welcome") resumes = message.resume === true;
+      else if (message?.type !== "stream.pong" && !receive(message, shown)) emit(document, "message", message ?? data);
     };
-    socket.onclose = ({ code, reason }) => {
-      emit(document, "close", { url: address.href, code, reason });
-      for (const stream of seqs.keys()) lose(stream);
-      seqs.clear();
-      if (closed) return;
-      const delayMs = Math.min(lastDelayMs, firstDelayMs * 2 ** attempt++) * (0.5 + Math.random() / 2);
-      timer = setTimeout(() => (page.socket = open()), delayMs);
-      emit(document, "reconnect", { url: address.href, attempt, delayMs });
-    };
+    socket.onclose = ({ code, reason }) => cut(socket, code, reason);
     return socket;
   }
 
-  /** No frame of it will come any more: say so, and keep what is there. @param {string} stream */
-  function lose(stream) {
-    const el = query(root, streamSelector(stream) + "[data-stream-active]");
-    if (el) applyFrame({ stream, ops: [{ op: "error", error: texts.lost }] }, root);
+  /** @param {WebSocket} socket @param {number} code @param {string} reason */
+  function cut(socket, code, reason) {
+    socket.onopen = socket.onmessage = socket.onclose = null; // also when we gave it up before it knew
+    clearTimeout(pingTimer);
+    emit(document, "close", { url: address.href, code, reason });
+    for (const [stream, state] of shown.states) {
+      if (state.token && !closed) continue;
+      lose(stream, state);
+      shown.states.delete(stream);
+    }
+    if (closed) return;
+    lostTimer ||= setTimeout(() => shown.states.forEach((state, stream) => lose(stream, state)), lostAfterMs);
+    const delayMs = Math.min(lastDelayMs, firstDelayMs * 2 ** attempt++) * (0.5 + Math.random() / 2);
+    timer = setTimeout(reopen, delayMs);
+    emit(document, "reconnect", { url: address.href, attempt, delayMs });
   }
 
+  function reopen() {
+    clearTimeout(timer);
+    timer = 0;
+    page.socket = open();
+  }
+
+  /** The network is back, or the reader: now, rather than when the time has come.
+   * A socket that was open in a sleeping machine may be so in name only. */
+  function wake() {
+    if (document.visibilityState === "hidden") return;
+    if (timer) reopen();
+    else if (page.socket.readyState === WebSocket.OPEN) listen(0);
+  }
+
+  /** Is anybody there, after so long a silence? @param {number} silenceMs */
+  function listen(silenceMs) {
+    clearTimeout(pingTimer);
+    if (!resumes) return;
+    pingTimer = setTimeout(() => {
+      const { socket } = page;
+      if (socket.readyState !== WebSocket.OPEN) return;
+      socket.send('{"type":"stream.ping"}');
+      pingTimer = setTimeout(() => giveUp(socket), pongMs);
+    }, silenceMs);
+  }
+
+  /** Its own close event may take minutes. @param {WebSocket} socket */
+  function giveUp(socket) {
+    socket.close();
+    cut(socket, 1006, "no answer");
+  }
+
+  /** @param {string} stream @param {State} state */
+  function ask(stream, state, socket = page.socket) {
+    const { epoch, token, seq } = state;
+    state.asked = true; // what comes by the old way meanwhile, comes again
+    if (socket.readyState === WebSocket.OPEN)
+      socket.send(JSON.stringify({ type: "stream.resume", stream, e: epoch, token, seq }));
+  }
+
+  /** @param {Element} el @param {WebSocket} socket */
+  function follow(el, socket) {
+    const [stream, id] = [el.getAttribute("dj-stream"), el.getAttribute("data-stream-follow")];
+    if (!stream || !id || shown.states.get(stream)?.token) return;
+    socket.send(JSON.stringify({ type: "stream.follow", stream, id }));
+  }
+
+  /** @param {string} stream @param {State} state */
+  function lose(stream, state) {
+    const el = query(root, streamSelector(stream) + "[data-stream-active]");
+    state.lost = Boolean(el);
+    if (el) showLost(el, stream);
+  }
+
+  for (const name of WAKES) window.addEventListener(name, wake);
+  document.addEventListener("visibilitychange", wake);
   pages.set(address.href, page);
   return page;
 }
 
+const WAKES = ["online", "pageshow"];
+
+/** The tokens of a connection, kept for this address of the page: by the tab, or by all of them. A page that is
+ * loaded again has shown nothing yet.
+ * @param {string} url @param {boolean} share */
+function keptTokens(url, share) {
+  const key = `djust-stream ${url} ${location.pathname}${location.search}`;
+  /** @param {(storage: Storage) => string | null | void} act */
+  const at = (act) => {
+    try {
+      return act(share ? localStorage : sessionStorage);
+    } catch {
+      return null; // there is no storage for this page, or it is full
+    }
+  };
+  return {
+    /** @returns {Map<string, State>} */
+    read() {
+      const kept = readJson(at((storage) => storage.getItem(key)) || "[]");
+      const good = Array.isArray(kept) ? kept.filter((row) => row?.length === 3) : [];
+      return new Map(good.map(([stream, epoch, token]) => [stream, { ...newState(epoch), token }]));
+    },
+    /** @param {Map<string, State>} states */
+    write(states) {
+      const rows = [...states].filter(([, { token }]) => token).map(([name, { epoch, token }]) => [name, epoch, token]);
+      at((storage) => (rows.length ? storage.setItem(key, JSON.stringify(rows)) : storage.removeItem(key)));
+    },
+  };
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest("[data-stream-stop], [data-stream-retry]") : null;
+  if (!button || !(pages.size || ofPage.ask)) return;
+  const again = button.getAttribute("data-stream-retry");
+  const stream = again ?? button.getAttribute("data-stream-stop") ?? "";
+  if (again !== null && !pages.size) return;
+  event.preventDefault();
+  for (const page of pages.values()) again === null ? page.stop(stream) : page.retry(stream);
+  if (ofPage.ask && again === null)
+    tellDjust({ type: "stream.stop", stream, token: ofPage.states.get(stream)?.token });
+});
+
+/* ---- Server-sent events: a StreamResponse of a Django view, by EventSource (GET) or by fetch ---- */
+
+/**
+ * @typedef {{method?: string, body?: BodyInit, headers?: Record<string, string>, root?: ParentNode,
+ *   texts?: Partial<typeof texts>, firstDelayMs?: number, lastDelayMs?: number}} SseOptions
+ * @typedef {{stop(): void, close(): void, shows(name: string): boolean}} Answer
+ */
+
+/** @type {Set<Answer>} those that are not over */
+const answers = new Set();
+
+/** Ask for a stream and show it. A lost connection comes back to where it was; the model is not asked again.
+ * @param {string} url @param {SseOptions} [options] a body, a method or headers make it a fetch @returns {Answer} */
+export function connectSse(url, options = {}) {
+  const { body, root = document, firstDelayMs = 1000, lastDelayMs = 30_000 } = options;
+  const method = (options.method ?? (body === undefined ? "GET" : "POST")).toUpperCase();
+  const address = new URL(url, location.href).href;
+  Object.assign(texts, options.texts);
+
+  /** @type {Shown} */
+  const shown = { root, states: new Map() };
+  const aborter = new AbortController();
+  let [lastId, delayMs, attempt, over, timer] = ["", firstDelayMs, 0, false, 0];
+  /** @type {EventSource | undefined} */
+  let source;
+
+  /** @type {Answer} */
+  const answer = {
+    stop() {
+      if (over) return;
+      for (const stream of active()) applyFrame({ stream, ops: [{ op: "done", reason: "stopped" }] }, root);
+      answer.close();
+      // The closed connection alone does not say it: a lost one looks the same, and the server waits for it.
+      if (lastId) void fetch(address, { ...request("X-Stream-Stop"), keepalive: true }).catch(() => {});
+    },
+    close() {
+      over = true;
+      answers.delete(answer);
+      clearTimeout(timer);
+      source?.close();
+      aborter.abort();
+      emit(document, "close", { url: address });
+    },
+    shows: (name) => shown.states.has(name) || !shown.states.size,
+  };
+
+  const active = () =>
+    [...shown.states.keys()].filter((name) => query(root, streamSelector(name) + "[data-stream-active]"));
+
+  /** @param {string} type @param {string} data @param {string} id */
+  function take(type, data, id) {
+    lastId = id;
+    attempt = 0;
+    const message = readJson(data);
+    if (type === "message" && receive(message, shown)) return;
+    if (type === "error" && message?.code === "gone") lose();
+    else if (type !== "end") emit(document, "message", { type, data, id });
+    if (type !== "end") return;
+    for (const [stream] of shown.states) emit(query(root, streamSelector(stream)) ?? document, "usage", { stream, ...message });
+    answer.close();
+  }
+
+  /** Nothing more will come: say so where something is still expected, and keep what is there. */
+  function lose(error = texts.lost) {
+    for (const stream of active()) applyFrame({ stream, ops: [{ op: "error", error }] }, root);
+    answer.close();
+  }
+
+  /** @param {string} [flag] @returns {RequestInit} */
+  function request(flag) {
+    const headers = new Headers({ Accept: "text/event-stream", ...csrf(address, method), ...options.headers });
+    if (lastId) headers.set("Last-Event-ID", lastId);
+    if (flag) headers.set(flag, "1");
+    return { method, headers, body, cache: "no-store" };
+  }
+
+  function later() {
+    if (over) return;
+    if (!lastId) return lose(); // it would be asked for a second time
+    const waitMs = Math.min(lastDelayMs, delayMs * 2 ** attempt++) * (0.5 + Math.random() / 2);
+    timer = setTimeout(run, waitMs);
+    emit(document, "reconnect", { url: address, attempt, delayMs: waitMs });
+  }
+
+  async function run() {
+    try {
+      const response = await fetch(address, { ...request(), signal: aborter.signal });
+      if (response.status === 204) return lose();
+      if (response.ok && response.body && /^text\/event-stream\b/i.test(response.headers.get("Content-Type") ?? "")) {
+        emit(document, "open", { url: address });
+        const read = eventReader(take, (id) => (lastId = id), (ms) => (delayMs = ms));
+        const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+        for (let piece = await reader.read(); !piece.done && !over; piece = await reader.read()) read(piece.value);
+      } else if (!lastId || ![502, 503, 504].includes(response.status)) return refuse(response);
+    } catch (error) {
+      if (!over) console.info("djust_stream:", error);
+    }
+    later();
+  }
+
+  /** @param {Response} response */
+  async function refuse(response) {
+    const { status, headers } = response;
+    const plain = /^text\/plain\b/i.test(headers.get("Content-Type") ?? "");
+    const error = (plain && (await response.text().catch(() => ""))) || texts.error;
+    const name = decodeURIComponent(headers.get("X-Stream-Name") ?? "");
+    if (name && !shown.states.size) applyFrame({ stream: name, ops: [{ op: "error", error }] }, root);
+    emit(document, "refuse", { url: address, status, error, retryAfterS: Number(headers.get("Retry-After")) || null });
+    lose(error);
+  }
+
+  function listen() {
+    source = new EventSource(address);
+    source.onopen = () => emit(document, "open", { url: address });
+    for (const type of ["message", "end", "error"])
+      source.addEventListener(type, (event) => {
+        if (event instanceof MessageEvent) take(type, event.data, event.lastEventId);
+        else if (source?.readyState === EventSource.CLOSED) over || lose();
+        else emit(document, "reconnect", { url: address, attempt: ++attempt });
+      });
+  }
+
+  answers.add(answer);
+  if (method === "GET" && !options.headers) listen();
+  else void run();
+  return answer;
+}
+
+/** Reads an event stream, cut anywhere, as the HTML standard has it.
+ * @param {(type: string, data: string, id: string) => void} dispatch
+ * @param {(id: string) => void} setId @param {(ms: number) => void} setRetry */
+function eventReader(dispatch, setId, setRetry) {
+  let [rest, type, id] = ["", "", ""];
+  /** @type {string[]} */
+  let data = [];
+
+  /** @type {Record<string, (value: string) => unknown>} */
+  const fields = {
+    event: (value) => (type = value),
+    data: (value) => data.push(value),
+    id: (value) => value.includes("\0") || (id = value),
+    retry: (value) => /^\d+$/.test(value) && setRetry(Number(value)),
+  };
+
+  /** @param {string} line */
+  function read(line) {
+    if (line) {
+      const [, name, value] = /** @type {RegExpExecArray} */ (/^([^:]*):? ?([^]*)$/.exec(line));
+      if (Object.hasOwn(fields, name)) fields[name](value);
+      return;
+    }
+    setId(id);
+    if (data.length) dispatch(type || "message", data.join("\n"), id);
+    [type, data] = ["", []];
+  }
+
+  return (/** @type {string} */ text) => {
+    const lines = (rest + text).split(/\r\n|\n|\r(?!$)/); // a CR at the end may be half of a CRLF
+    rest = lines.pop() ?? "";
+    for (const line of lines) read(line);
+  };
+}
+
+/** Django's CSRF token, for requests to this site. @param {string} address @param {string} method */
+function csrf(address, method) {
+  if (/^(GET|HEAD|OPTIONS|TRACE)$/.test(method) || new URL(address).origin !== location.origin) return {};
+  const field = document.querySelector("[name=csrfmiddlewaretoken]");
+  const token = field instanceof HTMLInputElement ? field.value : /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1];
+  return token ? { "X-CSRFToken": token } : {};
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-stream-stop]") : null;
-  if (!button || !pages.size) return;
-  event.preventDefault();
-  for (const page of pages.values()) page.stop(button.getAttribute("data-stream-stop") ?? "");
+  const name = button?.getAttribute("data-stream-stop") ?? "";
+  const shown = button ? [...answers].filter((answer) => answer.shows(name)) : [];
+  if (shown.length) event.preventDefault();
+  for (const answer of shown) answer.stop();
 });
+
+// Nobody reads it any more. (A tab in the background, or a sleeping phone, has left no page.)
+addEventListener("pagehide", () => answers.forEach((answer) => answer.stop()));
 
 /* ---- Beside djust's client: whoever loads first, its socket hands its stream messages to us ---- */
 
@@ -531,10 +973,35 @@ function adopt(djust) {
   stock = djust.handleStreamMessage;
   Object.defineProperty(djust, "handleStreamMessage", {
     configurable: true,
-    get: () => (/** @type {object} */ message) => applyFrame(message),
+    get: () => (/** @type {object} */ message) => void receive(message, ofPage),
     set: (handler) => (stock = handler),
   });
 }
+
+/** A view with our mixin is there: say hello, and what we had of its streams, as soon as djust lets us. */
+async function visitDjust() {
+  for (let tries = 0; !pageWindow.djust?.liveViewInstance?.viewMounted; tries++) {
+    if (tries > 200) return;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  if (!ofPage.ask) {
+    const script = [...document.scripts].find(({ src }) => src === import.meta.url);
+    const place = keptTokens("djust", script?.dataset.share === "true");
+    for (const [stream, state] of place.read()) if (!ofPage.states.has(stream)) ofPage.states.set(stream, state);
+    ofPage.keep = () => place.write(ofPage.states);
+    ofPage.ask = (stream, { epoch, token, seq }) =>
+      tellDjust({ type: "stream.resume", stream, e: epoch, token, seq });
+  }
+  tellDjust({ type: "stream.hello" });
+  for (const [stream, state] of ofPage.states) if (state.token) ofPage.ask(stream, state);
+  for (const el of document.querySelectorAll("[data-stream-follow]")) {
+    const [stream, id] = [el.getAttribute("dj-stream") ?? "", el.getAttribute("data-stream-follow")];
+    if (!ofPage.states.get(stream)?.token) tellDjust({ type: "stream.follow", stream, id });
+  }
+}
+
+/** @param {object} message */
+const tellDjust = (message) => pageWindow.djust.liveViewInstance.sendEvent("stream_visit", message);
 
 if (pageWindow.djust) adopt(pageWindow.djust);
 else
@@ -548,4 +1015,6 @@ else
   });
 
 liveRegion();
-for (const { src, dataset } of document.scripts) if (src === import.meta.url && dataset.url) connect(dataset.url);
+for (const { src, dataset } of document.scripts)
+  if (src === import.meta.url && dataset.url) connect(dataset.url, { share: dataset.share === "true" });
+for (const { src, dataset } of document.scripts) if (src === import.meta.url && dataset.sse) connectSse(dataset.sse);

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import AsyncIterator
 from typing import Any
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from djust.streaming import StreamingMixin as DjustStreamingMixin
 
 from djust_stream import StreamConsumer
+from djust_stream.sources import OverloadedError
 
 from .producers import produce_all
 
@@ -52,6 +55,38 @@ class Plain(StreamConsumer):
             raise
         ANSWERS[name] = "returned"
 
+    async def do_model(self, name: str, fails: int) -> None:
+        """An answer by stream_from whose model is overloaded the first times."""
+        self.start_stream(name, self.ask_model, name, [fails])
+
+    async def ask_model(self, name: str, fails: list[int]) -> None:
+        async def source() -> AsyncIterator[str]:
+            yield "half "
+            if fails[0]:
+                fails[0] -= 1
+                raise OverloadedError("key=the model is busy", retry_after_s=1.2)
+            yield "an answer"
+
+        await self.stream_from(name, source, markdown=False)
+
+    async def do_document(self, name: str, text: str, gap_s: float) -> None:
+        self.start_stream(name, self.document, name, text, gap_s)
+
+    async def document(self, name: str, text: str, gap_s: float) -> None:
+        """Markdown, seven characters at a time."""
+        for at in range(0, len(text), 7):
+            await self.stream_markdown(name, text[at : at + 7])
+            await asyncio.sleep(gap_s)
+
+    async def do_parts(self, name: str, parts: list[str]) -> None:
+        """Markdown in pieces."""
+        self.start_stream(name, self.parts, name, parts)
+
+    async def parts(self, name: str, parts: list[str]) -> None:
+        for part in parts:
+            await self.stream_markdown(name, part)
+            await asyncio.sleep(0)
+
     async def do_flood(self, name: str, megabytes: int) -> None:
         """A producer at full speed; says how far it got when asked."""
         self.start_stream(name, self.flood, name, megabytes)
@@ -65,15 +100,44 @@ class Plain(StreamConsumer):
             ANSWERS[name] = "cancelled"
             raise
 
+    def stream_window_s(self, stream_name: str) -> float:
+        return WINDOWS_S.get(stream_name.partition(" ")[0]) or super().stream_window_s(stream_name)
+
+    def can_follow(self, user: Any, stream: str) -> bool:
+        return stream in SHARED
+
+    async def can_stop(self, user: Any, stream: str) -> bool:
+        return SHARED[stream] == "stop"
+
+    async def do_share(self, name: str, rights: str) -> None:
+        stream = self.stream_id(name)
+        assert stream is not None
+        SHARED[stream] = rights
+        await self.send_json({"shared": stream})
+
     async def do_how(self, name: str) -> None:
         await self.send_json({"how": ANSWERS.get(name)})
+
+    async def do_pid(self) -> None:
+        await self.send_json({"pid": os.getpid()})
 
     async def do_crash(self) -> None:
         raise SystemExit("the consumer dies")
 
 
+#: The windows of streams, by the first word of their name.
+WINDOWS_S = {"short": 0.4}
+#: Which streams anybody may follow, or "stop".
+SHARED: dict[str, str] = {}
+
 #: How start_stream's coroutines ended, by stream; asked for over a second connection.
 ANSWERS: dict[str, str] = {}
+
+
+class Strict(Plain):
+    """Only for pages of one site."""
+
+    allowed_origins = ("https://good.example",)
 
 
 class DjustPlain(DjustStreamingMixin, AsyncJsonWebsocketConsumer):

@@ -33,7 +33,12 @@ LIVEVIEW_ALLOWED_MODULES = ["streamsite.views"]
 # djust's own limits: so many connections and events of one address are no abuse here.
 DJUST_CONFIG = {"rate_limit": {"rate": 10_000, "burst": 10_000, "max_connections_per_ip": 10_000}}
 LIVEVIEW_CONFIG = DJUST_CONFIG
-DJUST_STREAM = {"SLOW_READER_TIMEOUT_S": float(os.environ.get("SLOW_READER_TIMEOUT_S", "60"))}
+DJUST_STREAM = {
+    "SLOW_READER_TIMEOUT_S": float(os.environ.get("SLOW_READER_TIMEOUT_S", "60")),
+    "LOG_BYTES": int(os.environ.get("LOG_BYTES", str(256 << 10))),
+    "MAX_STREAMS": int(os.environ.get("MAX_STREAMS", "1000")),
+    "STORE": os.environ.get("STORE", "memory"),
+}
 SILENCED_SYSTEM_CHECKS = ["djust.S001"]
 LOGGING = {
     "version": 1,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Any
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from djust import LiveView
 from djust.decorators import event_handler
 
@@ -85,6 +86,18 @@ class Chat(Actions, StreamingMixin, LiveView):
             self.status = "ended"
 
     @event_handler()
+    def ask_in_thread(self, **kwargs: Any) -> None:
+        """A synchronous handler starts it; it renders and uses threads long after the handler's is gone."""
+        self.start_stream("reply", self.answer_by_threads)
+
+    async def answer_by_threads(self) -> None:
+        await sync_to_async(time.sleep)(0.01)
+        await self.stream_text("reply", "slept")
+        self.status = "half way"
+        await self.push_state()
+        self.status = "ended"
+
+    @event_handler()
     async def stop(self, **kwargs: Any) -> None:
         await self.stop_stream("reply")
 
@@ -155,6 +168,20 @@ class Kept(Chat):
         '<div dj-stream="reply" id="reply" dj-update="ignore"></div>',
         "",
     )
+
+
+class Scripted(Chat):
+    """With our script: its page can come back to a stream."""
+
+    template = PAGE % (
+        "streamsite.views.Scripted",
+        '<div dj-stream="reply" id="reply" dj-update="ignore"></div>',
+        '<script type="module" src="/static/djust_stream/djust-stream.js"></script>',
+    )
+
+    @event_handler()
+    async def ask(self, **kwargs: Any) -> None:
+        await super().ask(tokens=1000, gap_ms=10)
 
 
 class DjustChat(Actions, LiveView):

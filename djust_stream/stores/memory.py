@@ -1,0 +1,268 @@
+"""MemoryStore: the logs of this process's streams, in its memory. Nothing to install.
+
+    store = MemoryStore(log_bytes=256 << 10)
+
+The law is the store's (stores/__init__.py). A log holds its newest frames, ``log_bytes`` of them at most; who
+is further back gets the stream's own snapshot, made when it is asked for and not before. So a stream with
+nobody behind pays one append to a list for each frame.
+
+Streams and those who follow them may live in different event loops (threads): the list and its first seq are
+read and replaced together, and a snapshot is made in the stream's loop, which alone knows what it stands for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from threading import Lock
+from time import monotonic
+
+from . import Piece, Snapshot
+
+#: What a str takes beyond its characters: many small frames are more than their text.
+_FRAME_BYTES = 64
+#: Of more frames the snapshot is shorter, and sooner shown, for a reader that has none of them.
+_FEW = 20
+
+
+class MemoryStore:
+    """The store of one process."""
+
+    def __init__(self, log_bytes: int = 256 << 10) -> None:
+        """log_bytes: what the newest frames of one stream may take."""
+        self.log_bytes = log_bytes
+        self._logs: dict[str, MemoryLog] = {}
+        self._ended: deque[tuple[float, MemoryLog]] = deque()  # when to forget which
+
+    def open(self, stream_id: str, name: str, snapshot: Snapshot, *, keep_s: float) -> MemoryLog:
+        """Begin a log; see Store."""
+        self._sweep()
+        log = self._logs[stream_id] = MemoryLog(self, stream_id, snapshot, keep_s)
+        return log
+
+    async def follow(self, stream_id: str, seq: int) -> AsyncIterator[Piece]:
+        """What comes after frame seq; see Store."""
+        log = self._logs.get(stream_id)
+        if log is None or not 0 <= seq <= log.seq:
+            yield Piece("gone", seq)
+            return
+        with _Follower(log) as follower:
+            while True:
+                first, frames = log.frames
+                made = None
+                if seq + 1 < first or (seq == 0 and len(frames) > _FEW):
+                    made = await log.snapshot()
+                if made is not None:
+                    seq, text = made
+                    yield Piece("snapshot", seq, (text,))
+                elif seq + 1 < first:
+                    yield Piece("gone", seq)
+                    return
+                elif seq < log.seq:
+                    texts = frames[seq + 1 - first :]
+                    seq += len(texts)
+                    yield Piece("frames", seq, texts)
+                elif log.ended or log.forgotten:
+                    yield Piece("end" if log.ended else "gone", seq)
+                    return
+                else:
+                    await follower.wait(seq)
+
+    async def stop(self, stream_id: str) -> bool:
+        """Ask the producer to stop; see Store."""
+        log = self._logs.get(stream_id)
+        if log is None or log.ended or log.forgotten or log.on_stop is None:
+            return False
+        log.call(log.on_stop)
+        return True
+
+    async def aclose(self) -> None:
+        """Forget every stream."""
+        for log in list(self._logs.values()):
+            log.call(log.forget)
+
+    def keep(self, log: MemoryLog, seconds: float) -> None:
+        """The log's call: it has ended. In a running event loop."""
+        self._ended.append((monotonic() + seconds, log))
+        asyncio.get_running_loop().call_later(seconds, self._sweep)
+
+    def _sweep(self) -> None:
+        """Forget what has ended long enough ago; also when a log begins, for a loop may close before its
+        timer."""
+        now = monotonic()
+        while self._ended and self._ended[0][0] <= now:
+            self._ended.popleft()[1].forget()
+
+    def forget(self, stream_id: str) -> None:
+        """The log's call when its time is over."""
+        self._logs.pop(stream_id, None)
+
+
+class MemoryLog:
+    """The newest frames of one stream."""
+
+    __slots__ = (
+        "_bytes",
+        "_followers",
+        "_id",
+        "_keep_s",
+        "_lock",
+        "_loop",
+        "_snapshot",
+        "_store",
+        "ended",
+        "forgotten",
+        "frames",
+        "on_follow",
+        "on_stop",
+        "seq",
+    )
+
+    def __init__(self, store: MemoryStore, stream_id: str, snapshot: Snapshot, keep_s: float) -> None:
+        self._store = store
+        self._id = stream_id
+        self._snapshot = snapshot
+        self._keep_s = keep_s
+        self._loop = asyncio.get_running_loop()
+        self._followers: list[_Follower] = []  # replaced, never changed
+        self._lock = Lock()  # of those who replace it
+        self._bytes = 0
+        self.frames: tuple[int, list[str]] = (1, [])  # seq of the first, and all; replaced together
+        self.seq = 0
+        self.ended = False
+        self.forgotten = False
+        self.on_stop: Callable[[], None] | None = None
+        self.on_follow: Callable[[], None] | None = None
+
+    # -- the producer's side -----------------------------------------------------------------------
+
+    def append(self, seq: int, frame: str) -> None:
+        """Keep frame seq; see Log."""
+        self.frames[1].append(frame)
+        self.seq = seq
+        self._bytes += len(frame) + _FRAME_BYTES
+        if self._bytes > self._store.log_bytes:
+            self._trim()
+        if self._followers:
+            self._wake()
+
+    def end(self, *, keep: bool = True) -> None:
+        """The last frame is in; see Log."""
+        if keep:
+            self.ended = True
+            self._store.keep(self, self._keep_s)
+            self._wake()
+        else:
+            self.forget()
+
+    async def is_followed(self) -> bool:
+        """Does anybody follow the stream now?"""
+        return bool(self._followers)
+
+    # -- the store's and the followers' side ---------------------------------------------------------
+
+    def forget(self) -> None:
+        """Nobody finds the stream any more."""
+        self.forgotten = True
+        self._store.forget(self._id)
+        self._snapshot = _nothing
+        self.on_stop = self.on_follow = None
+        self._wake()
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call it in the stream's loop: now from there, else soon."""
+        if self._loop is asyncio._get_running_loop():
+            function()
+        else:
+            with suppress(RuntimeError):  # it is closed: nothing runs there any more
+                self._loop.call_soon_threadsafe(function)
+
+    async def snapshot(self) -> tuple[int, str] | None:
+        """The stream's snapshot as it is now, made in its own loop; None: there is none, or no loop any
+        more."""
+        if self._loop is asyncio._get_running_loop():
+            return self._snapshot()
+        made: Future[tuple[int, str] | None] = Future()
+
+        def make() -> None:
+            made.set_result(self._snapshot())
+
+        try:
+            self._loop.call_soon_threadsafe(make)
+        except RuntimeError:
+            return None
+        return await asyncio.wrap_future(made)
+
+    def add(self, follower: _Follower) -> None:
+        """Somebody follows from now on."""
+        with self._lock:
+            self._followers = [*self._followers, follower]
+        if self.on_follow is not None:
+            self.call(self.on_follow)
+
+    def discard(self, follower: _Follower) -> None:
+        """And no longer."""
+        with self._lock:
+            self._followers = [other for other in self._followers if other is not follower]
+
+    def _wake(self) -> None:
+        for follower in self._followers:
+            follower.wake()
+
+    def _trim(self) -> None:
+        """Half of it goes at a time: the cost of a frame stays what it is."""
+        first, frames = self.frames
+        keep, left = len(frames), self._store.log_bytes // 2
+        while keep and left >= len(frames[keep - 1]) + _FRAME_BYTES:
+            keep -= 1
+            left -= len(frames[keep]) + _FRAME_BYTES
+        self.frames = (first + keep, frames[keep:])
+        self._bytes = self._store.log_bytes // 2 - left
+
+
+def _nothing() -> None:
+    """The snapshot of a stream that is forgotten."""
+
+
+class _Follower:
+    """One who waits for a log to grow, in an event loop of its own."""
+
+    __slots__ = ("_log", "_loop", "_waiting")
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._waiting: asyncio.Future[None] | None = None
+
+    def __enter__(self) -> _Follower:
+        self._log.add(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._log.discard(self)
+
+    async def wait(self, seq: int) -> None:
+        """Until the log is past seq, or over."""
+        self._waiting = waiting = self._loop.create_future()
+        try:
+            if self._log.seq == seq and not (self._log.ended or self._log.forgotten):
+                await waiting
+        finally:
+            self._waiting = None
+
+    def wake(self) -> None:
+        """The log's call, in its own loop."""
+        if self._waiting is None:
+            return  # it looks before it waits
+        if self._loop is asyncio._get_running_loop():
+            self._set()
+        else:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._set)
+
+    def _set(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
