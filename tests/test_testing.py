@@ -61,7 +61,11 @@ def client(browser: Browser) -> Iterator[BrowserPage]:
 # -- the page -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: json.loads(example[1])["o"][0][0])
+#: Not what a page is sent that comes back: these pages never leave.
+FRAMES = [example for example in EXAMPLES if "o" in json.loads(example[1])]
+
+
+@pytest.mark.parametrize("example", FRAMES, ids=lambda example: json.loads(example[1])["o"][0][0])
 def test_wire(example: tuple[str, str, str]) -> None:
     before, frame, after = example
     assert Page(ROOT.format(before)).apply(frame).html("s") == after
