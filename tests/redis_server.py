@@ -69,6 +69,7 @@ class RedisServer:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.ask("PING").startswith((b"+PONG", b"-NOAUTH")):
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
                 raise RuntimeError(f"redis-server did not start:\n{(self.folder / 'log').read_text()}")
             time.sleep(0.02)
         return self

@@ -63,6 +63,7 @@ async def mounted(server: Server, view: str = "Chat") -> AsyncIterator[Socket]:
         assert json.loads(await connection.recv())["type"] == "connect"
         mount = {"type": "mount", "view": f"streamsite.views.{view}", "url": "/chat/", "params": {}}
         await connection.send(json.dumps(mount))
+        assert json.loads(await connection.recv()) == {"type": "stream", "visit": True}
         answer = json.loads(await connection.recv())
         assert answer["type"] == "mount", answer
         yield Socket(connection)

@@ -300,3 +300,37 @@ async def test_pages_of_other_sites_are_refused(
     except websockets.InvalidStatus as error:
         assert not good
         assert error.response.status_code == 403
+
+
+async def test_a_connection_that_is_lost_twice_is_lost_once() -> None:
+    """A send finds the connection gone, and then the server tells of it as well: the stream goes on."""
+    import project  # noqa: F401  (sets Django up)
+    from sinks import Consumer, MemorySink
+
+    from djust_stream import StreamingMixin
+
+    class View(StreamingMixin):
+        pass
+
+    view, sink = View(), MemorySink()
+    view._ws_consumer = Consumer(sink)
+    await view.stream_text("s", "a")
+    stream = view.stream_id("s")
+    sink.fails_with = OSError("gone")
+    await asyncio.sleep(0.05)
+    await view.stream_text("s", "b")
+    await asyncio.sleep(0.05)
+    view.stream_detach()
+    view.stream_detach()
+    await view.stream_text("s", "c")
+    await view.stream_done("s")
+    pieces = view._djust_visit._store.follow(stream, 0)  # type: ignore[union-attr, arg-type]
+    texts = [text async for piece in pieces for text in piece.texts]
+    assert [op["text"] for text in texts for op in json.loads(text)["ops"][:1] if "text" in op] == [
+        "a",
+        "b",
+        "c",
+    ]
+    assert json.loads(texts[-1])["ops"][-1]["op"] == "done"
+    with pytest.raises(RuntimeError):
+        await view.stream_text("s", "d")

@@ -133,6 +133,7 @@ static bool show_plain(djs_spine *s, djs_render *r, size_t n) {
     *leaf = (djs_leaf){.on = true,
                        .paragraph = true,
                        .breaks = s->options->breaks,
+                       .cjk = s->options->cjk_emphasis,
                        .node = node,
                        .text = text,
                        .misses = misses,

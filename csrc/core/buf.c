@@ -75,6 +75,15 @@ void djs_buf_drop(djs_buf *b, size_t n) {
     memmove(b->ptr, b->ptr + n, b->len);
 }
 
+void djs_buf_trim(djs_buf *b) {
+    enum { LARGE = 512, SMALL = LARGE / 4 };
+    if (b->cap <= LARGE || b->len > SMALL) return;
+    uint8_t *ptr = djs_realloc(b->ptr, SMALL);
+    if (!ptr) return; /* then it stays as it is */
+    b->ptr = ptr;
+    b->cap = SMALL;
+}
+
 void djs_buf_free(djs_buf *b) {
     djs_realloc(b->ptr, 0);
     *b = (djs_buf){0};

@@ -24,6 +24,7 @@ typedef struct {
     bool on;
     bool paragraph;         /* or a heading, or a cell */
     bool math;              /* "$" means something */
+    bool cjk;               /* flanking is cjk.h's */
     bool breaks;            /* the end of a line is a <br> */
     uint8_t stop;           /* of those above */
     const cmark_node *node; /* the live paragraph; NULL while only the unfinished line makes it */

@@ -138,9 +138,16 @@ static void clean(djs_buf *out, const uint8_t *bytes, size_t n) {
 /* ASCII, without NUL, is clean as it is. */
 static bool is_clean(const uint8_t *bytes, size_t n) {
     size_t i = 0;
+    uint32_t half[2];
     for (uint64_t word; n - i >= sizeof word; i += sizeof word) {
         memcpy(&word, bytes + i, sizeof word);
         if ((word | (word - 0x0101010101010101u)) & 0x8080808080808080u) return false;
+    }
+    if (n - i >=
+        sizeof *half) { /* most pieces are short: the first and the last four bytes of what is left */
+        memcpy(half, bytes + i, sizeof *half);
+        memcpy(half + 1, bytes + n - sizeof *half, sizeof *half);
+        return !((half[0] | (half[0] - 0x01010101u) | half[1] | (half[1] - 0x01010101u)) & 0x80808080u);
     }
     while (i < n && bytes[i] && bytes[i] < 0x80) i++;
     return i == n;
@@ -391,6 +398,15 @@ static void note_capped(const djs_markdown_options *options, const cmark_map *ma
     if (options->capped && ((const djs_refmap *)map)->capped) *options->capped = true;
 }
 
+/* A stream that waits for more holds what its open blocks need, however long the last ones were. */
+static void trim(djs_markdown *md) {
+    djs_buf_trim(&md->text);
+    djs_buf_trim(&md->page.tail);
+    djs_buf_trim(&md->spine.html);
+    djs_buf_trim(&md->spine.spare);
+    djs_buf_trim(&md->spine.leaf.text);
+}
+
 static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     *edits = &md->edits;
     djs_edits_clear(&md->edits);
@@ -428,6 +444,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         djs_tail_show(&md->spine, md->text.ptr, md->text.len, lines);
     }
     note_capped(&md->options, md->spine.live->refmap);
+    if (lines) trim(md);
     djs_scratch_free(&md->memory);
     djs_memory_leave();
     djs_status status = djs_edits_status(&md->edits);

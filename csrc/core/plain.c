@@ -21,6 +21,7 @@
 #include "plain.h"
 #include "complete.h"
 #include <cmark_ctype.h>
+#include <../src/utf8.h> /* cmark's, not ours of the same name */
 
 /* With DJS_STOP_HEADING and DJS_STOP_CELL. */
 enum {
@@ -143,11 +144,36 @@ static djs_span kind_of(uint8_t c, size_t length) {
     return length == 1 ? DJS_SPAN_EMPH : length == 2 ? DJS_SPAN_STRONG : DJS_SPAN_NONE;
 }
 
+/* What stands before text[at], or begins there, is not ASCII: is it punctuation or space to CommonMark? A
+ * letter else; and what is ASCII is neither. */
+typedef enum { NEITHER, LETTER, SIGN } djs_sort;
+
+static djs_sort sort_of(const uint8_t *text, size_t at, size_t n) {
+    int32_t c;
+    if (at >= n || text[at] < 0xC0 || cmark_utf8proc_iterate(text + at, (bufsize_t)(n - at), &c) < 0)
+        return NEITHER;
+    if (cmark_utf8proc_is_space(c) || cmark_utf8proc_is_punctuation(c)) return SIGN;
+    return (c >= 0x200B && c <= 0x206F) || (c >= 0xFE00 && c <= 0xFEFF) ? NEITHER
+                                                                        : LETTER; /* seen by nobody */
+}
+
+static bool is_letter(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
+    return at < n && (cmark_isalnum(text[at]) || (!leaf->cjk && sort_of(text, at, n) == LETTER));
+}
+
+/* Where the character before text[at] begins. */
+static size_t before(const uint8_t *text, size_t at) {
+    do at--;
+    while (at && (text[at] & 0xC0) == 0x80);
+    return at;
+}
+
 /* Does a word begin here, or after a space, that is no address, not even the beginning of one? Then what
  * stands before it shows. */
-static bool is_word(const uint8_t *text, size_t at, size_t n) {
+static bool is_word(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
     at += at < n && text[at] == ' ';
-    if (at >= n || !cmark_isalnum(text[at])) return false;
+    if (!is_letter(leaf, text, at, n)) return false;
+    if (text[at] >= 0x80) return true;
     while (n > at && text[n - 1] == '_') n--;
     return text[n - 1] == ' ' || class[text[n - 1]] & HELD || !djs_address_begun(text + at, n - at);
 }
@@ -155,10 +181,11 @@ static bool is_word(const uint8_t *text, size_t at, size_t n) {
 /* Does the marker that ends before text[after] close the span that is open? Code ends at any; else it must
  * not be one that may open as well. */
 static bool closes(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t after, size_t n) {
-    uint8_t before = text[at - 1], next = after < n ? text[after] : ' ';
-    if (leaf->span == DJS_SPAN_CODE) return before != ' ' && before != '\n';
-    if (cmark_isalnum(before)) return next && strchr(" .,;:?!)\"'-/", next);
-    return next == ' ' && strchr(".,;:?!)\"'%", before);
+    uint8_t last = text[at - 1], next = after < n ? text[after] : ' ';
+    if (leaf->span == DJS_SPAN_CODE) return last != ' ' && last != '\n';
+    if (is_letter(leaf, text, before(text, at), at))
+        return next && (strchr(" .,;:?!)\"'-/", next) || (!leaf->cjk && sort_of(text, after, n) == SIGN));
+    return next == ' ' && strchr(".,;:?!)\"'%", last);
 }
 
 /* Does the marker at text[at] open a span, or close the one that is open? Its length, or 0. */
@@ -167,9 +194,9 @@ static size_t mark(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t 
     djs_span kind = kind_of(text[at], length);
     if (!kind || (after == n && !leaf->final)) return 0;
     if (leaf->span == kind) return at && closes(leaf, text, at, after, n) ? length : 0;
-    uint8_t before = at ? text[at - 1] : leaf->taken == leaf->text.len ? ' ' : 0; /* where the leaf begins */
-    bool opens = leaf->settled && before && strchr(" (", before) && after < n && text[after] != ' ';
-    return opens && is_word(text, after, n) ? length : 0;
+    uint8_t last = at ? text[at - 1] : leaf->taken == leaf->text.len ? ' ' : 0; /* where the leaf begins */
+    bool opens = leaf->settled && last && strchr(" (", last) && after < n && text[after] != ' ';
+    return opens && is_word(leaf, text, after, n) ? length : 0;
 }
 
 static const char *const tags[][2] = {
@@ -181,12 +208,12 @@ static const char *const tags[][2] = {
 /* ---- what looks like markup ---- */
 
 /* The marker at text[at] can neither open nor close anything, and a word follows: its length; or 0. */
-static size_t idle_marker(const uint8_t *text, size_t at, size_t n, bool code) {
+static size_t idle_marker(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n, bool code) {
     size_t after = at + run(text, at, n);
     if (after == n || !at) return 0;
     bool within = text[at] == '_' && cmark_isalnum(text[at - 1]) && text[after] != ' ';
     bool apart = text[at - 1] == ' ' && text[after] == ' ';
-    return (code || within || apart) && is_word(text, after, n) ? after - at : 0;
+    return (code || within || apart) && is_word(leaf, text, after, n) ? after - at : 0;
 }
 
 typedef struct {
@@ -203,26 +230,26 @@ static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at,
     case '*':
     case '_':
     case '~': {
-        size_t length = idle_marker(text, at, n, code);
+        size_t length = idle_marker(leaf, text, at, n, code);
         return (djs_literal){length, self, length};
     }
     case '\n': { /* the spaces before it go; two of them break the line */
         size_t gap = at;
         while (gap > leaf->shown && text[gap - 1] == ' ') gap--;
-        bool shows = next >= 0x80 || (cmark_isalpha(next) && is_word(text, at + 1, n));
+        bool shows = next >= 0x80 || (cmark_isalpha(next) && is_word(leaf, text, at + 1, n));
         bool simple = shows && gap > leaf->shown && !(class[text[gap - 1]] & (HELD | OTHER));
         return (djs_literal){simple && !code && !leaf->breaks, at - gap > 1 ? "<br>" : "\n",
                              at - gap > 1 ? 4 : 1};
     }
     case '>': /* it may end a tag */
         return (djs_literal){!memchr(text + leaf->context, '<', at - leaf->context), "&gt;", 4};
-    case '<': return (djs_literal){next == ' ' && is_word(text, at + 1, n), "&lt;", 4};
-    case '&': return (djs_literal){next == ' ' && is_word(text, at + 1, n), "&amp;", 5};
+    case '<': return (djs_literal){next == ' ' && is_word(leaf, text, at + 1, n), "&lt;", 4};
+    case '&': return (djs_literal){next == ' ' && is_word(leaf, text, at + 1, n), "&amp;", 5};
     case '[':
     case ']': return (djs_literal){code && next, self, 1};
     case '\\':
         if (leaf->math) break;
-        if (next != ' ' && is_word(text, at + 1, n)) return (djs_literal){1, self, 1};
+        if (next != ' ' && is_word(leaf, text, at + 1, n)) return (djs_literal){1, self, 1};
         if (next && !code && strchr("()[]{}.,-+#=|;^/%", next)) return (djs_literal){2, self + 1, 1};
         break;
     default: break;
@@ -274,10 +301,10 @@ static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
 }
 
 /* The span that alone is open, if it is one that mark() can close: it begins where what is firm ends. */
-static djs_span open_span(const uint8_t *text, size_t firm, size_t n) {
+static djs_span open_span(const djs_leaf *leaf, const uint8_t *text, size_t firm, size_t n) {
     size_t length = firm < n ? run(text, firm, n) : 0, after = firm + length;
     djs_span kind = length ? kind_of(text[firm], length) : DJS_SPAN_NONE;
-    if (!kind || after >= n || !cmark_isalnum(text[after])) return DJS_SPAN_NONE;
+    if (!kind || !is_letter(leaf, text, after, n)) return DJS_SPAN_NONE;
     return plain_end(text, after, n, HELD | OTHER | WWW | DOLLAR | LINE) == n ? kind : DJS_SPAN_NONE;
 }
 
@@ -289,7 +316,7 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
         leaf->quiet = true;
         leaf->settled = in->settled;
         leaf->in_code = in->in_code;
-        leaf->span = in->settled ? DJS_SPAN_NONE : open_span(in->text, in->firm, in->told);
+        leaf->span = in->settled ? DJS_SPAN_NONE : open_span(leaf, in->text, in->firm, in->told);
         leaf->base = 0;
         leaf->word = djs_word(in->text, leaf->text.len);
         leaf->seen = leaf->shown = leaf->plain = leaf->held = in->told;
@@ -395,17 +422,24 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
 }
 
 bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *classes) {
-    size_t word = leaf->word, known = leaf->text.len - leaf->line;
+    size_t word = leaf->word, at = leaf->text.len, more = n - leaf->line;
     unsigned all = 0;
-    for (size_t i = leaf->line; i < n; i++) {
-        unsigned c = class[line[i]];
-        if (c & BREAK || line[i] >= 0x80) word = known + i + 1;
-        all |= c;
+    *classes = 0;
+    if (djs_buf_grow(&leaf->text, more + 1)) {
+        uint8_t *text = leaf->text.ptr + at;
+        for (size_t i = 0; i < more; i++) {
+            uint8_t c = text[i] = line[leaf->line + i];
+            if (class[c] & BREAK || c >= 0x80) word = at + i + 1;
+            all |= class[c];
+        }
+        bool ends = all & (LINE | leaf->stop);
+        text[ends ? 0 : more] = 0; /* as djs_leaf_add has it */
+        *classes = all;
+        if (ends) return false;
+        leaf->text.len += more;
     }
-    *classes = all;
-    if (all & (LINE | leaf->stop)) return false;
     leaf->word = word;
-    djs_leaf_add(leaf, line + leaf->line, n - leaf->line);
+    leaf->taken += more;
     leaf->line = n;
     return true;
 }

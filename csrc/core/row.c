@@ -53,6 +53,7 @@ static void open_cell(djs_spine *s, const char *before) {
     djs_buf_clear(&misses);
     *leaf = (djs_leaf){.stop = DJS_STOP_CELL,
                        .math = s->options->math,
+                       .cjk = s->options->cjk_emphasis,
                        .text = text,
                        .misses = misses,
                        .firm = s->page->tail.len,

@@ -372,7 +372,20 @@ static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
     return true;
 }
 
+/* The same for nothing but letters and the like, which most frames bring. */
+static bool more_raw(djs_spine *s, const uint8_t *line, size_t n) {
+    static const bool odd[256] = {['\n'] = true, ['\r'] = true, ['&'] = true, ['<'] = true,
+                                  ['>'] = true,  [0xFE] = true, [0xFF] = true};
+    if (!s->raw_line || s->options->math) return false;
+    for (size_t i = s->raw_line; i < n; i++)
+        if (odd[line[i]]) return false;
+    djs_page_text(s->page, line + s->raw_line, n - s->raw_line, s->edits);
+    s->raw_line = n;
+    return true;
+}
+
 bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
+    if (more_raw(s, line, n)) return true;
     if ((s->growing || s->raw_line) && show_raw(s, line, n)) return true;
     if (s->wait.wake && djs_wait_on(&s->wait, line, n)) return true;
     return djs_leaf_more(&s->leaf, line, n, s->page, s->edits);
