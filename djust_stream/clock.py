@@ -29,7 +29,7 @@ from .outbox import hold, release
 log = logging.getLogger("djust_stream")
 
 #: For so long a tick keeps the event loop for itself; what is left of it goes on at the loop's next turn.
-_SLICE_S = 0.0005
+_SLICE_S = 0.00025
 #: Intervals after which a tick is late: whoever pushes then gives the event loop a turn.
 _LATE = 1.5
 
