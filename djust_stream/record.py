@@ -5,9 +5,8 @@
     record.end()                             # the last one was
 
 The law: at any time the snapshot, applied to the page as it was before the stream, leaves it as frames 1 to
-seq would have. It is the ops of all frames merged into one by the laws of the batch (csrc/core/batch.c), so
-it is
-right by construction for text, HTML and Markdown, whatever has been cut, patched or superseded on the way:
+seq would have. It is the ops of all frames merged into one by the laws of the batch (csrc/core/batch.c), so it
+is right by construction for text, HTML and Markdown, whatever has been cut, patched or superseded on the way:
 
     frame 1: start, text "a"    frame 2: text "b"    frame 3: replace "<p>c</p>"
     snapshot 3: start, text "", replace "<p>c</p>"
@@ -112,10 +111,10 @@ class Record:
         return None if merged is None else (self.seq, merged.encode(self.seq, FORM_COMPACT))
 
     def end(self) -> None:
-        """The last frame was added."""
+        """The last frame was added. What nobody can come back to is forgotten at once."""
         self._over = True
         self.on_stop = self.on_follow = None
-        self.open().end()
+        self.open().end(keep=self.handed)
 
     def drop(self) -> None:
         """The stream is given up: its end will not come, if it has not."""

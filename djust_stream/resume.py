@@ -19,7 +19,7 @@ import json
 import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
-from weakref import ref
+from weakref import proxy, ref
 
 from asgiref.sync import sync_to_async
 
@@ -55,7 +55,7 @@ class Visit:
         self, view: View, streams: Streams, store: Store, scope: Mapping[str, Any], token_age_s: float
     ) -> None:
         self._view = ref(view)  # which owns us
-        self._streams = streams
+        self._streams: Streams = proxy(streams)  # which has our methods
         self._reader = streams.reader
         self._store = store
         self._scope = scope

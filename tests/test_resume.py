@@ -132,6 +132,7 @@ def test_the_page_after_any_cuts_is_the_page_without(events: list[Any], log_byte
     async def main() -> list[ResumingPage]:
         store = MemoryStore(log_bytes)
         record = Record("s", store, window_s=5)
+        record.handed = True
         sink = MemorySink(FORM_COMPACT)
         stream = Stream("s", Reader(sink), LIMITS, record=record)
         stream.push(ops.START)
