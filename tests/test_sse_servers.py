@@ -133,7 +133,7 @@ def test_a_reader_that_leaves_closes_the_connection_to_the_provider(
                 assert response.event() is not None
             until(lambda model=model: model.requests)
             response.close()
-            assert model.closed.wait(5)
+            assert model.closed.wait(20)
 
 
 def test_an_answer_of_a_provider(server: Server) -> None:

@@ -92,13 +92,14 @@ class Server:
         return self._output.read()
 
     def faults(self) -> int:
-        """How many tracebacks it has written that no test has asked for (those speak of a key).
+        """How many tracebacks it has written that no test has asked for (those speak of a key, or of a name).
 
         daphne refuses what is sent to a page that has just closed; where djust sends it, that is djust's.
         """
         tracebacks = self.output().split("Traceback (most recent call last)")[1:]
         return sum(
             "Error: key=" not in text
+            and "Error: a stream's name has" not in text
             and not ("closed protocol" in text and "/djust_stream/" not in text.split("closed protocol")[0])
             for text in tracebacks
         )
