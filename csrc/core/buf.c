@@ -49,7 +49,7 @@ bool djs_buf_more(djs_buf *b, size_t n) {
     size_t cap = b->cap + b->cap / 2;
     if (cap > DJS_MAX_BUF) cap = DJS_MAX_BUF;
     if (cap < b->len + n) cap = b->len + n;
-    if (cap < 32) cap = 32;
+    if (cap < 128) cap = 128;
     uint8_t *ptr = djs_realloc(b->ptr, cap);
     if (!ptr) {
         b->status = DJS_ENOMEM;
@@ -75,13 +75,17 @@ void djs_buf_drop(djs_buf *b, size_t n) {
     memmove(b->ptr, b->ptr + n, b->len);
 }
 
-void djs_buf_trim(djs_buf *b) {
+bool djs_buf_trim(djs_buf *b) {
     enum { LARGE = 512, SMALL = LARGE / 4 };
-    if (b->cap <= LARGE || b->len > SMALL) return;
+    if (b->cap <= LARGE || b->len > SMALL) return true;
     uint8_t *ptr = djs_realloc(b->ptr, SMALL);
-    if (!ptr) return; /* then it stays as it is */
+    if (!ptr) {
+        b->status = DJS_ENOMEM;
+        return false;
+    }
     b->ptr = ptr;
     b->cap = SMALL;
+    return true;
 }
 
 void djs_buf_free(djs_buf *b) {

@@ -72,8 +72,9 @@ static inline void djs_buf_clear(djs_buf *b) {
     b->status = DJS_OK;
 }
 
-/* Gives most of the memory back that a long text has taken, when little of it is in use. */
-void djs_buf_trim(djs_buf *b);
+/* Gives most of the memory back that a long text has taken, when little of it is in use. False, and the error
+ * is set: there was no memory for what is left. */
+bool djs_buf_trim(djs_buf *b);
 
 void djs_buf_free(djs_buf *b);
 

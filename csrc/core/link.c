@@ -25,16 +25,10 @@ enum { MOST = 600 }; /* bytes of text and address */
 
 static bool is_edge(uint8_t c) { return cmark_isalnum(c) || c >= 0x80; }
 
-/* The end of the address that begins at text[at], or n. */
-static size_t address_end(const uint8_t *text, size_t at, size_t n) {
-    while (at < n && (cmark_isalnum(text[at]) || (text[at] && strchr("-._/:?#=%+,;~@", text[at])))) at++;
-    return at;
-}
-
 static bool complete(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
     const uint8_t *text = leaf->text.ptr;
     size_t n = leaf->text.len, from = leaf->link + 1, to = leaf->link_end, at = to + 2;
-    size_t end = address_end(text, at, n);
+    size_t end = djs_plain_address(text, at, n);
     uint8_t bytes[MOST + 64];
     djs_buf html = {.ptr = bytes, .cap = sizeof bytes};
     djs_url url = {0};
@@ -107,7 +101,8 @@ static bool is_label(const djs_leaf *leaf, size_t from, size_t to) {
 /* What the "[" at text[at] is, whose "]" is at text[end]. */
 typedef enum { LINK, LITERAL, WAITS, PARSE } djs_bracket;
 
-static djs_bracket bracket(djs_leaf *leaf, const djs_render *r, size_t at, size_t end) {
+/* undefined: its label is known to be. */
+static djs_bracket bracket(djs_leaf *leaf, const djs_render *r, size_t at, size_t end, bool undefined) {
     const uint8_t *text = leaf->text.ptr, *close;
     size_t n = leaf->text.len, next = end + 1;
     if (!is_label(leaf, at + 1, end)) return PARSE;
@@ -122,10 +117,10 @@ static djs_bracket bracket(djs_leaf *leaf, const djs_render *r, size_t at, size_
     while (next < n && text[next] == ' ') next++;
     if (next == n) { /* what follows decides */
         leaf->patience = n;
-        return is_undefined(r, text, at + 1, end, false) ? WAITS : PARSE;
+        return undefined || is_undefined(r, text, at + 1, end, false) ? WAITS : PARSE;
     }
     if (strchr(":!*_`~\\", text[end + 1])) return PARSE;
-    return is_undefined(r, text, at + 1, end, true) ? LITERAL : PARSE;
+    return undefined || is_undefined(r, text, at + 1, end, true) ? LITERAL : PARSE;
 }
 
 /* The text of the link whose "]" is at text[end] shows. */
@@ -148,19 +143,20 @@ bool djs_link_show(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_edit
     if (leaf->link_end) return complete(leaf, page, edits);
     const uint8_t *text = leaf->text.ptr, *close;
     size_t n = leaf->text.len, end, from = page->tail.len - leaf->unsent;
-    djs_bracket kind;
+    djs_bracket kind = PARSE;
     do {
         size_t at = leaf->seen;
         if (!leaf->settled || at >= n || text[at] != '[' || !(close = memchr(text + at, ']', n - at)))
             return false;
         end = (size_t)(close - text);
-        kind = bracket(leaf, r, at, end);
+        kind = bracket(leaf, r, at, end, kind == LITERAL);
         if (kind == LITERAL) {
             djs_buf_put(&page->tail, text + leaf->shown, end + 1 - leaf->shown);
             leaf->plain = leaf->shown = leaf->seen = end + 1;
         }
     } while (kind == LITERAL && end + 1 < n && text[end + 1] == '[');
-    if (kind == LINK && address_end(text, end + 2, n) < n && text[address_end(text, end + 2, n)] != ')')
+    if (kind == LINK && djs_plain_address(text, end + 2, n) < n &&
+        text[djs_plain_address(text, end + 2, n)] != ')')
         kind = PARSE;
     if (kind == LINK) open_link(leaf, end, &page->tail);
     if (page->tail.len > from) djs_page_grow(page, from, edits);
@@ -169,6 +165,6 @@ bool djs_link_show(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_edit
         leaf->wake = 0;
         return djs_leaf_catch_up(leaf, page, edits);
     }
-    if (kind == LINK) return address_end(text, end + 2, n) == n || complete(leaf, page, edits);
+    if (kind == LINK) return djs_plain_address(text, end + 2, n) == n || complete(leaf, page, edits);
     return kind == WAITS;
 }

@@ -104,6 +104,13 @@ bool djs_is_plain(const djs_leaf *leaf, size_t from, size_t n) {
     return plain_end(leaf->text.ptr, from, n, odd_of(leaf) | LINE) == n;
 }
 
+size_t djs_plain_address(const uint8_t *text, size_t at, size_t n) {
+    /* letters, digits and -._/:?#=%+,;~@ */
+    static const uint64_t plain[4] = {0xAFFFF82800000000, 0x47FFFFFE87FFFFFF};
+    while (at < n && plain[text[at] >> 6] >> (text[at] & 63) & 1) at++;
+    return at;
+}
+
 size_t djs_word(const uint8_t *text, size_t n) {
     while (n && text[n - 1] < 0x80 && !(class[text[n - 1]] & BREAK)) n--;
     return n;

@@ -16,6 +16,9 @@ typedef struct {
     size_t most;   /* and how long it may get */
 } djs_wait;
 
+/* Where the simplest of addresses ends, which begins at text[at] and needs no escaping; or n. */
+size_t djs_plain_address(const uint8_t *text, size_t at, size_t n);
+
 /* Where the last word of the text begins. */
 size_t djs_word(const uint8_t *text, size_t n);
 

@@ -71,7 +71,7 @@ static size_t plain_definition(const uint8_t *text, size_t n) {
     while (i < n && i < 100 && (cmark_isalnum(text[i]) || strchr(" -_.", text[i]))) i++;
     if (i + 2 >= n || text[i] != ']' || text[i + 1] != ':' || text[i + 2] != ' ') return 0;
     size_t start = i += 3;
-    while (i < n && (cmark_isalnum(text[i]) || strchr("-._/:?#=%+,;~@", text[i]))) i++;
+    i = djs_plain_address(text, i, n);
     if (i == start || i == n || text[i] != '\n') return 0;
     return i + 1 == n || text[i + 1] == '[' ? i + 1 : 0; /* no title follows */
 }
