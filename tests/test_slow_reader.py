@@ -269,9 +269,9 @@ async def test_stats_count_what_happened() -> None:
     await stream.push(ops.START)
     for _ in range(50):
         await stream.push(ops.TEXT, "é")
-    await stream.end(ops.DONE)
     time.sleep(0.02)  # noqa: ASYNC251  (a loop that is busy)
     await asyncio.sleep(0.02)
+    await stream.end(ops.DONE)
     after = stats()
     assert after.frames - before.frames == len(sink.messages)
     assert after.bytes - before.bytes == sum(len(message.encode()) for message in sink.messages)
