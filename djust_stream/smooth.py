@@ -7,7 +7,7 @@
 
 The law: what is shown is what came, in order: before a tool call goes the text that came before it. A reader
 that is slow holds the source up as without. What is due is shown at the ticks of the loop's clock, as frames
-are; with nothing to show there is no tick. Checked by tests/test_smooth.py.
+are; with nothing to show, or nobody who reads, there is no tick. Checked by tests/test_smooth.py.
 """
 
 from __future__ import annotations
@@ -81,22 +81,30 @@ class Smoother:
     def tick(self, now: float) -> bool:
         """The clock's call. Not its time counts but the loop's, which a test may set."""
         loop = asyncio.get_running_loop()
-        if self._room is not None and self._room.done():
+        if self._room is not None:
+            if not self._room.done():
+                return False  # _go_on
             self._room = None
         try:
             with self._lock:
-                pushed = None if self._room is not None else self._push(self._pacer.take(loop.time()))
+                pushed = self._push(self._pacer.take(loop.time()))
         except Exception as error:
             self._error = error
             self._pacer.rest()
         else:
             if inspect.iscoroutine(pushed):
                 self._room = loop.create_task(pushed)
+                self._room.add_done_callback(self._go_on)
+                return False
             if self._pacer.pending:
                 return True
         if self._empty is not None:
             self._empty.set()
         return False
+
+    def _go_on(self, room: asyncio.Task[Any]) -> None:
+        """The reader has caught up: tick again."""
+        clock_of(room.get_loop(), self._interval_s).add(self)
 
     async def end(self, result: StreamResult) -> None:
         """The source has ended: show the rest, soon after a good end, else at once. Raises as show."""

@@ -171,7 +171,10 @@ class _Page(StreamingMixin):
         assert self._djust_streams is not None
         stream = self._djust_streams.open(name)
         record = stream.record
-        return ("", None) if record is None else (record.id, record.open())
+        if record is None:
+            return "", None
+        record.handed = True  # the ids of its events are what a reader comes back with
+        return record.id, record.open()
 
 
 class Pipe:
