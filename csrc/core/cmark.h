@@ -76,6 +76,7 @@ typedef struct {
     bool in_code;     /* it is code */
     bool settled;     /* nothing is open there: so it is where plain text that follows can begin to be firm */
     size_t firm;      /* no text that follows can change what comes before this */
+    size_t apart;     /* no address that began before this goes on after it */
     size_t misses;    /* bytes of the map's misses that come from there */
     cmark_node *last; /* the last inline node before it, or NULL */
 } djs_inlines;

@@ -155,7 +155,7 @@ static bool all_paired(subject *subj) {
 typedef struct {
     djs_inlines *in;
     bool never;    /* something that may reach over any distance is open */
-    bool reaching; /* the run of non-spaces before holds what may reach over it: URL, address, entity */
+    bool reaching; /* the run of non-spaces before holds what may reach over it: an address */
     size_t seen;   /* up to here that run was looked at */
 } watcher;
 
@@ -207,6 +207,13 @@ static cmark_node *parse_ours(const cmark_parser *parser, subject *subj, djs_mat
 
 /* ---- firm ---- */
 
+/* Is this the "://" or "www." of an address that may reach over all that is no space? Not yet at the end of
+ * the text, nor what ends with the first character that is not ASCII: mailboxes, entities. */
+static bool begins_address(const uint8_t *t, size_t at, size_t n) {
+    if (t[at] == ':') return n - at > 2 && t[at + 1] == '/' && t[at + 2] == '/';
+    return t[at] == '.' && at > 2 && !memcmp(t + at - 3, "www", 3);
+}
+
 /* Called before the inline at subj->pos: is the place firm? And lets a text end at a word, so that one can
  * be. */
 static void watch(watcher *w, cmark_parser *parser, subject *subj, cmark_node *parent) {
@@ -221,8 +228,7 @@ static void watch(watcher *w, cmark_parser *parser, subject *subj, cmark_node *p
             for (; w->seen < at; w->seen++) {
                 uint8_t x = t[w->seen];
                 if (x == ' ' || x == '\n' || x == '\t') w->reaching = false;
-                else if (x == ':' || x == '@' || x == '&' || (x == 'w' && w->seen && t[w->seen - 1] == 'w'))
-                    w->reaching = true;
+                else if (begins_address(t, w->seen, at)) w->reaching = true;
             }
             word = !w->reaching;
             /* One character of context would not do. */
@@ -252,6 +258,17 @@ static void watch_open(watcher *w, const subject *subj, const cmark_node *parent
     if (c == '`') w->never |= parent->last_child->type == CMARK_NODE_TEXT;
     else if (c == ']') w->never |= next == '(';
     else if (c == '<') w->never |= !next || cmark_isalpha(next) || strchr("/!?", next);
+}
+
+/* No address reaches over code, a link or a tag: it would have taken them for its own. */
+static void watch_apart(watcher *w, const subject *subj, const cmark_node *last, uint8_t c) {
+    bool link = last->type == CMARK_NODE_LINK || last->type == CMARK_NODE_IMAGE;
+    bool apart = c == '`'   ? last->type == CMARK_NODE_CODE
+                 : c == ']' ? link
+                            : c == '<' && (link || last->type == CMARK_NODE_HTML_INLINE);
+    if (!apart) return;
+    w->in->apart = w->seen = (size_t)subj->pos;
+    w->reaching = false;
 }
 
 /* Does the tree end in a text, in nothing but elements that are closed only for now? A closing marker right
@@ -389,7 +406,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     in->held = 0;
     in->patience = SIZE_MAX;
     in->open_end = false;
-    in->firm = in->from;
+    in->firm = in->apart = in->from;
     in->misses = 0;
     in->last = NULL;
     in->references = 0;
@@ -441,6 +458,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         if (!parsed) break;
         link = link && parent->last_child->type == CMARK_NODE_TEXT;
         if (in->unfinished) watch_open(&w, &subj, parent, c, (size_t)at);
+        if (in->unfinished) watch_apart(&w, &subj, parent->last_child, c);
         if (link && !(in->unfinished && djs_link_open(in->text + subj.pos, (size_t)(len - subj.pos))))
             in->references += make_reference(parser, &subj, bracket_text, position, at);
         if (!in->unfinished) continue;

@@ -236,8 +236,8 @@ static size_t hold(const uint8_t *text, size_t n, bool *ended) {
     if (link) return kind[c] & ENDS_LINK ? 1 : 0;
     /* An address becomes a link when its domain has a dot: what follows the "@" waits for the domain's end.
      */
-    const uint8_t *sign = memchr(text + at, '@', n - at);
-    if (!sign || sign == text + at || !cmark_isalnum(sign[-1])) return 0;
+    const uint8_t *sign = memchr(text + word, '@', n - word);
+    if (!sign || sign == text + word || !cmark_isalnum(sign[-1])) return 0;
     at = (size_t)(sign - text);
     for (size_t i = at + 1; i < n; i++)
         if (!cmark_isalnum(text[i]) && !strchr(".-_", text[i])) return 0;

@@ -78,9 +78,11 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
     if (in->n < size) return; /* not all of it was parsed */
     djs_inlines known = *in;
     known.text = leaf->text.ptr;
-    known.told -= leaf->taken - leaf->text.len;
+    size_t gone = leaf->taken - leaf->text.len;
+    known.told -= gone;
     known.firm = context;
-    if (in->patience < SIZE_MAX) known.patience -= leaf->taken - leaf->text.len;
+    known.apart = in->apart > gone ? in->apart - gone : 0;
+    if (in->patience < SIZE_MAX) known.patience -= gone;
     djs_leaf_parsed(leaf, &known);
 }
 

@@ -296,14 +296,18 @@ static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned
 
 /* ---- after a parse ---- */
 
-/* May plain text follow as it is? Not near an address, whose end depends on what follows. */
+/* May plain text follow as it is? Not near an address, whose end depends on what follows: one of the web goes
+ * on to the next space, a mailbox only in ASCII, and so does an entity, which may be an "@". */
 static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
     const uint8_t *text = leaf->text.ptr;
+    bool mail = true;
     if (in->told <= leaf->context || !in->open_end) return false;
-    for (size_t i = in->told; i-- > 0 && !cmark_isspace(text[i]);)
-        if ((text[i] == ':' && text[i + 1] == '/') || text[i] == '@' || text[i] == '&' ||
-            (text[i] == 'w' && i && text[i - 1] == 'w'))
-            return false;
+    for (size_t i = in->told; i-- > in->apart && !cmark_isspace(text[i]);) {
+        uint8_t c = text[i];
+        if ((c == ':' && text[i + 1] == '/') || (c == 'w' && i && text[i - 1] == 'w')) return false;
+        if (mail && (c == '@' || c == '&')) return false;
+        mail = mail && (cmark_isalnum(c) || strchr(".-_/#;", c));
+    }
     return true;
 }
 
