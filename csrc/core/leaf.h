@@ -43,7 +43,9 @@ typedef struct {
     size_t uses;   /* of footnotes by the tail, before what is not firm */
     bool quiet;    /* plain text that follows shows as it is, at the end of the tail */
     bool settled;  /* and nothing is open there */
-    djs_span span; /* or only this, and it is known to be one */
+    djs_span span; /* or only this, and it is known to be one, */
+    size_t open;   /* of text: after its marker; */
+    bool code;     /* or code, maybe in it, that ends with one "`" */
     size_t base;   /* of text: where the last one began, with nothing open before it; or 0 */
     size_t base_html; /* in djs_page.tail: the same place, from leaf->firm on */
     size_t word;      /* of text: where the last word begins, as far as addresses go */

@@ -15,6 +15,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "link.h"
+#include "complete.h"
 #include "plain.h"
 #include "url.h"
 #include <cmark_ctype.h>
@@ -23,7 +24,7 @@
 
 enum { MOST = 600 }; /* bytes of text and address */
 
-static bool is_edge(uint8_t c) { return cmark_isalnum(c) || c >= 0x80; }
+static bool is_edge(uint8_t c) { return c != ' ' && c != '^'; }
 
 static bool complete(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
     const uint8_t *text = leaf->text.ptr;
@@ -72,7 +73,7 @@ static bool recover(djs_leaf *leaf, const djs_page *page) {
         told = at;
     }
     leaf->quiet = leaf->settled = true;
-    leaf->in_code = false;
+    leaf->in_code = leaf->code = false;
     leaf->span = DJS_SPAN_NONE;
     leaf->base = 0;
     leaf->seen = at;
@@ -115,7 +116,7 @@ static djs_bracket bracket(djs_leaf *leaf, const djs_render *r, size_t at, size_
         return is_label(leaf, next + 1, to) && is_undefined(r, text, next + 1, to, true) ? LITERAL : PARSE;
     }
     while (next < n && text[next] == ' ') next++;
-    if (next == n) { /* what follows decides */
+    if (next == n || djs_text_told(text, n) <= end + 1) { /* what follows decides */
         leaf->patience = n;
         return undefined || is_undefined(r, text, at + 1, end, false) ? WAITS : PARSE;
     }

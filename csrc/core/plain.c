@@ -19,6 +19,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "plain.h"
+#include "cjk.h"
 #include "complete.h"
 #include <cmark_ctype.h>
 #include <../src/utf8.h> /* cmark's, not ours of the same name */
@@ -185,25 +186,48 @@ static bool is_word(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t
     return text[n - 1] == ' ' || class[text[n - 1]] & HELD || !djs_address_begun(text + at, n - at);
 }
 
-/* Does the marker that ends before text[after] close the span that is open? Code ends at any; else it must
- * not be one that may open as well. */
-static bool closes(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t after, size_t n) {
-    uint8_t last = text[at - 1], next = after < n ? text[after] : ' ';
-    if (leaf->span == DJS_SPAN_CODE) return last != ' ' && last != '\n';
-    if (is_letter(leaf, text, before(text, at), at))
-        return next && (strchr(" .,;:?!)\"'-/", next) || (!leaf->cjk && sort_of(text, after, n) == SIGN));
-    return next == ' ' && strchr(".,;:?!)\"'%", last);
+/* How the run text[at..after) of "*" flanks what stands around it, as CommonMark has it. false: that is not
+ * known. */
+static bool flanks(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t after, size_t n,
+                   djs_flanks *can) {
+    int32_t last = '\n', next = '\n';
+    if (leaf->cjk || (!at && leaf->taken != leaf->text.len)) return false;
+    if (at && (text[at - 1] == '~' || cmark_utf8proc_iterate(text + before(text, at), 4, &last) < 0))
+        return false; /* "~" is seen through */
+    if (after < n &&
+        (text[after] == '~' || cmark_utf8proc_iterate(text + after, (bufsize_t)(n - after), &next) < 0))
+        return false;
+    bool space[] = {cmark_utf8proc_is_space(last), cmark_utf8proc_is_space(next)};
+    bool sign[] = {cmark_utf8proc_is_punctuation(last), cmark_utf8proc_is_punctuation(next)};
+    can->open = !space[1] && (!sign[1] || space[0] || sign[0]);
+    can->close = !space[0] && (!sign[0] || space[1] || sign[1]);
+    return true;
 }
 
-/* Does the marker at text[at] open a span, or close the one that is open? Its length, or 0. */
-static size_t mark(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
-    size_t length = run(text, at, n), after = at + length;
-    djs_span kind = kind_of(text[at], length);
-    if (!kind || (after == n && !leaf->final)) return 0;
-    if (leaf->span == kind) return at && closes(leaf, text, at, after, n) ? length : 0;
-    uint8_t last = at ? text[at - 1] : leaf->taken == leaf->text.len ? ' ' : 0; /* where the leaf begins */
-    bool opens = leaf->settled && last && strchr(" (", last) && after < n && text[after] != ' ';
-    return opens && is_word(leaf, text, after, n) ? length : 0;
+/* The first byte of a character of Chinese, Japanese or Korean, as cmark_inlines.c has it. */
+static bool is_cjk(uint8_t c) { return (c >= 0xE3 && c <= 0xED) || c == 0xEF; }
+
+/* What the run of "*" text[at..after), which can open a span, does: it opens one that shows at once, or waits
+ * for its end, as complete.h has it. */
+static bool completes(const uint8_t *text, size_t at, size_t after, djs_flanks can) {
+    uint8_t last = at ? text[at - 1] : 0;
+    if (after - at == 1) return !can.close && !(last && strchr(")]}", last));
+    return !can.close || !cmark_isalnum(last) || !cmark_isalnum(text[after]);
+}
+
+static bool waits(const uint8_t *text, size_t at, size_t after) {
+    return is_cjk(text[after]) || (at && is_cjk(text[before(text, at)]));
+}
+
+/* Where the run of one "`" that ends the code is, whose text begins before text[at]; n: not yet. */
+static size_t code_end(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
+    const uint8_t *tick;
+    while (at < n && (tick = memchr(text + at, '`', n - at))) {
+        size_t length = run(text, (size_t)(tick - text), n);
+        at = (size_t)(tick - text) + length;
+        if (length == 1 && (at < n || leaf->final)) return at - 1;
+    }
+    return n;
 }
 
 static const char *const tags[][2] = {
@@ -211,6 +235,136 @@ static const char *const tags[][2] = {
     [DJS_SPAN_EMPH] = {"<em>", "</em>"},
     [DJS_SPAN_STRONG] = {"<strong>", "</strong>"},
 };
+
+/* What take_spans found at the place where it ended. */
+typedef enum {
+    ELSE,  /* something that may need a parser */
+    TAKEN, /* nothing: all that can be shown is written */
+    PARSE, /* nobody knows */
+    BEGUN, /* a span that shows when more of it has come */
+    WAITS  /* a span that shows when its end has come; what stands before it does */
+} djs_ending;
+
+/* Text up to text[at] shows. */
+static void put_to(djs_leaf *leaf, const uint8_t *text, size_t at, djs_buf *html) {
+    if (at > leaf->shown) djs_buf_put(html, text + leaf->shown, at - leaf->shown);
+    leaf->plain = leaf->shown = leaf->seen = at;
+}
+
+static void open_span_at(djs_leaf *leaf, const uint8_t *text, size_t at, djs_span kind, djs_buf *html) {
+    put_to(leaf, text, at, html);
+    if (leaf->settled) leaf->base = at, leaf->base_html = html->len - leaf->firm;
+    djs_buf_put(html, tags[kind][0], strlen(tags[kind][0]));
+    leaf->settled = false;
+}
+
+static void close_span(djs_leaf *leaf, djs_span kind, size_t after, djs_buf *html) {
+    djs_buf_put(html, tags[kind][1], strlen(tags[kind][1]));
+    if (kind == DJS_SPAN_CODE) leaf->code = false;
+    else leaf->span = DJS_SPAN_NONE;
+    leaf->settled = !leaf->span;
+    leaf->plain = leaf->shown = leaf->seen = after;
+}
+
+/* Code up to text[at] shows, where the end of a line is a space. */
+static void put_code(djs_leaf *leaf, const uint8_t *text, size_t at, djs_buf *html) {
+    for (size_t from = leaf->shown; from < at; from++) {
+        const uint8_t *line = memchr(text + from, '\n', at - from);
+        size_t end = line ? (size_t)(line - text) : at;
+        djs_text_html(html, text + from, end - from);
+        if (line) djs_buf_byte(html, ' ');
+        from = end;
+    }
+    leaf->plain = leaf->shown = leaf->seen = at;
+}
+
+/* How much of the code that has not ended can be told. 0: a "`" after a backslash may end it. */
+static size_t code_told(const uint8_t *text, size_t n) {
+    size_t told = djs_text_told(text, n);
+    return text[told - 1] == '`' ? 0 : told;
+}
+
+/* More of the code that is open: BEGUN if its end is still to come. */
+static djs_ending take_code(djs_leaf *leaf, const uint8_t *text, size_t n, djs_buf *html) {
+    size_t end = code_end(leaf, text, leaf->seen, n), told;
+    if (end < n) {
+        put_code(leaf, text, end, html);
+        close_span(leaf, DJS_SPAN_CODE, end + 1, html);
+        return TAKEN;
+    }
+    if (!(told = code_told(text, n))) return PARSE;
+    if (told > leaf->shown) put_code(leaf, text, told, html);
+    return BEGUN;
+}
+
+/* Does a "`" at text[at] begin code? */
+static djs_ending begin_code(djs_leaf *leaf, const uint8_t *text, size_t at, size_t n, djs_buf *html) {
+    size_t after = at + 1;
+    if (after < n && text[after] == '`') return ELSE;
+    if (after == n || text[after] == ' ' || text[after] == '\n') return ELSE;
+    if (at && (text[at - 1] == '`' || text[at - 1] == '\\')) return ELSE;
+    if (code_end(leaf, text, after, n) == n) {
+        size_t told = leaf->final ? 0 : code_told(text, n);
+        if (!told || told <= after) return told ? BEGUN : PARSE;
+    }
+    open_span_at(leaf, text, at, DJS_SPAN_CODE, html);
+    leaf->code = true;
+    leaf->shown = leaf->seen = after;
+    return TAKEN;
+}
+
+/* Is there a run of "*" that ends the span which text[at..after) opens? *more: not yet, and it may come. */
+static bool ends_later(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t after, size_t n,
+                       bool *more) {
+    djs_flanks can;
+    size_t end = after;
+    for (;;) {
+        end = plain_end(text, end, n, HELD | OTHER | WWW | LINE | (leaf->math ? DOLLAR : 0));
+        if (end == n || text[end] != '`') break;
+        if ((end = code_end(leaf, text, end + 1, n)) == n) return false;
+        end++;
+    }
+    *more = end == n && !leaf->final;
+    if (end == n || text[end] != '*') return false;
+    size_t length = run(text, end, n), next = end + length;
+    *more = !leaf->final && length <= after - at && djs_text_told(text, n) <= next;
+    if (*more || length != after - at) return false;
+    return flanks(leaf, text, end, next, n, &can) && can.close;
+}
+
+/* Does the run of "*" at text[at] begin a span, or end the one that is open, or mean itself? */
+static djs_ending take_stars(djs_leaf *leaf, const uint8_t *text, size_t at, size_t n, djs_buf *html) {
+    size_t length = run(text, at, n), after = at + length;
+    djs_span kind = kind_of(text[at], length);
+    djs_flanks can;
+    bool more = false;
+    if (!kind || (after == n && !leaf->final) || !flanks(leaf, text, at, after, n, &can)) return ELSE;
+    if (leaf->span == kind && can.close && at > leaf->open) {
+        put_to(leaf, text, at, html);
+        close_span(leaf, kind, after, html);
+        return TAKEN;
+    }
+    if (!leaf->settled || !can.open || after == n || strchr("[!", text[after])) return ELSE;
+    bool shows = completes(text, at, after, can);
+    if (!shows || waits(text, at, after)) {
+        if (!ends_later(leaf, text, at, after, n, &more)) {
+            size_t most = shows ? DJS_HOLD_CJK : DJS_HOLD_STAR;
+            if (!more || n - after >= most) return ELSE;
+            if (djs_text_told(text, n) <= after) return BEGUN;
+            if (!memchr(text + after, '*', n - after)) { /* else the next bytes tell */
+                leaf->wake = djs_wait_for('*', leaf->stop) | OTHER;
+                leaf->patience = after + most;
+            }
+            return WAITS;
+        }
+    } else if (leaf->final || djs_text_told(text, n) <= after) {
+        return leaf->final ? ELSE : BEGUN;
+    }
+    open_span_at(leaf, text, at, kind, html);
+    leaf->span = kind;
+    leaf->open = leaf->shown = leaf->seen = after;
+    return TAKEN;
+}
 
 /* ---- what looks like markup ---- */
 
@@ -264,33 +418,29 @@ static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at,
     return (djs_literal){0};
 }
 
-/* Plain text, the markers of spans, and what only looks like markup, from leaf->seen on, as HTML; returns
- * where something else comes. */
-static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned odd, djs_buf *html) {
-    size_t end, length, at = leaf->seen;
+/* Plain text, spans, and what only looks like markup, from leaf->seen on, as HTML; returns where that ends.
+ */
+static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned odd, djs_buf *html,
+                         djs_ending *why) {
     for (;;) {
-        bool code = leaf->in_code || leaf->span == DJS_SPAN_CODE;
-        end = plain_end(text, at, n, odd | (code ? LINE : 0));
+        *why = leaf->code ? take_code(leaf, text, n, html) : TAKEN;
+        if (*why != TAKEN) return n;
+        size_t end = plain_end(text, leaf->seen, n, odd | (leaf->in_code ? LINE : 0));
+        *why = ELSE;
         if (end == n) return end;
-        djs_literal sign = literal(leaf, text, end, n, code);
+        djs_literal sign = literal(leaf, text, end, n, leaf->in_code);
         if (sign.length) {
             size_t to = end;
-            while (text[end] == '\n' && text[to - 1] == ' ') to--;
-            djs_buf_put(html, text + leaf->shown, to - leaf->shown);
+            while (text[end] == '\n' && to > leaf->shown && text[to - 1] == ' ') to--;
+            put_to(leaf, text, to, html);
             djs_buf_put(html, sign.html, sign.html_n);
-            leaf->plain = leaf->shown = leaf->seen = at = end + sign.length;
+            leaf->plain = leaf->shown = leaf->seen = end + sign.length;
             continue;
         }
-        if (!(length = mark(leaf, text, end, n))) return end;
-        bool opens = !leaf->span;
-        const char *tag = tags[kind_of(text[end], length)][!opens];
-        djs_buf_put(html, text + leaf->shown, end - leaf->shown);
-        djs_buf_put(html, tag, strlen(tag));
-        if (opens) leaf->base = end, leaf->base_html = html->len - strlen(tag) - leaf->firm;
-        leaf->in_code = false;
-        leaf->span = opens ? kind_of(text[end], length) : DJS_SPAN_NONE;
-        leaf->settled = !opens;
-        leaf->plain = leaf->shown = leaf->seen = at = end + length;
+        if (leaf->in_code || !(leaf->settled || leaf->span)) return end;
+        if (text[end] == '`') *why = begin_code(leaf, text, end, n, html);
+        else if (text[end] == '*') *why = take_stars(leaf, text, end, n, html);
+        if (*why != TAKEN) return end;
     }
 }
 
@@ -311,12 +461,26 @@ static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
     return true;
 }
 
-/* The span that alone is open, if it is one that mark() can close: it begins where what is firm ends. */
-static djs_span open_span(const djs_leaf *leaf, const uint8_t *text, size_t firm, size_t n) {
-    size_t length = firm < n ? run(text, firm, n) : 0, after = firm + length;
-    djs_span kind = length ? kind_of(text[firm], length) : DJS_SPAN_NONE;
-    if (!kind || !is_letter(leaf, text, after, n)) return DJS_SPAN_NONE;
-    return plain_end(text, after, n, HELD | OTHER | WWW | DOLLAR | LINE) == n ? kind : DJS_SPAN_NONE;
+/* What is open, if that is one span and code in it at most, from where what is firm ends. false: who knows.
+ */
+static bool open_spans(djs_leaf *leaf, const djs_inlines *in) {
+    const uint8_t *text = in->text;
+    size_t at = in->firm, n = in->told, length = at < n ? run(text, at, n) : 0, after = at + length;
+    djs_span kind = length ? kind_of(text[at], length) : DJS_SPAN_NONE;
+    djs_flanks can;
+    if (kind == DJS_SPAN_EMPH || kind == DJS_SPAN_STRONG) {
+        if (after == n || !flanks(leaf, text, at, after, n, &can) || !can.open) return false;
+        at = plain_end(text, after, n, HELD | OTHER | WWW | LINE | (leaf->math ? DOLLAR : 0));
+        if (at == n) return leaf->span = kind, leaf->open = after, true;
+    } else if (kind != DJS_SPAN_CODE) {
+        return false;
+    }
+    if (!in->in_code || at + 1 >= n || text[at] != '`' || strchr(" \n", text[at + 1]) ||
+        memchr(text + at + 1, '`', n - at - 1))
+        return false;
+    leaf->code = true;
+    if (kind != DJS_SPAN_CODE) leaf->span = kind, leaf->open = after;
+    return true;
 }
 
 void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
@@ -326,8 +490,9 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
     } else if (is_quiet(leaf, in)) {
         leaf->quiet = true;
         leaf->settled = in->settled;
-        leaf->in_code = in->in_code;
-        leaf->span = in->settled ? DJS_SPAN_NONE : open_span(leaf, in->text, in->firm, in->told);
+        leaf->span = DJS_SPAN_NONE;
+        leaf->code = false;
+        leaf->in_code = !(!in->settled && open_spans(leaf, in)) && in->in_code;
         leaf->base = 0;
         leaf->word = djs_word(in->text, leaf->text.len);
         leaf->seen = leaf->shown = leaf->plain = leaf->held = in->told;
@@ -385,11 +550,14 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     size_t n = leaf->text.len, end = n;
     unsigned odd = odd_of(leaf);
     bool sure = true;
-    if (all & odd) end = take_spans(leaf, text, n, odd, html);
+    djs_ending why = ELSE;
+    if (all & odd || leaf->code) end = take_spans(leaf, text, n, odd, html, &why);
+    if (leaf->code || why == PARSE) return why != PARSE;
     while (leaf->final && end < n && text[end] == '!') end++;
     size_t seen = end;
-    if (leaf->settled && end && end < n && text[end] == '[' && text[end - 1] != '!' &&
-        !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
+    if (why == WAITS) { /* all that stands before it shows */
+    } else if (leaf->settled && end && end < n && text[end] == '[' && text[end - 1] != '!' &&
+               !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
         leaf->wake = djs_wait_for(']', leaf->stop);
         leaf->patience = end + DJS_HOLD_BRACKET;
     } else if (leaf->settled && is_mailbox(text, end, n)) { /* until its domain ends */
@@ -397,7 +565,7 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
         end = told(leaf, text, end, n, &seen);
         leaf->wake = ~0u;
     } else {
-        for (size_t i = end; i < n && sure; i++)
+        for (size_t i = end; i < n && sure && why != BEGUN; i++)
             sure = (class[text[i]] & HELD || (text[i] == ' ' && i > end)) && i - end < PATIENT;
         end = sure ? told(leaf, text, end, n, &seen) : leaf->shown;
     }
@@ -477,14 +645,17 @@ bool djs_leaf_begin(djs_leaf *leaf, djs_buf *html) {
 
 void djs_leaf_at_start(djs_leaf *leaf, size_t from) {
     leaf->quiet = leaf->settled = true;
-    leaf->in_code = false;
+    leaf->in_code = leaf->code = false;
+    leaf->span = DJS_SPAN_NONE;
     leaf->seen = leaf->shown = leaf->plain = leaf->held = from;
     leaf->known = 0;
     leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
 }
 
 bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
-    if (!leaf->quiet || leaf->wake) return false;
+    if (!leaf->quiet) return false;
+    if (leaf->wake && (leaf->mailbox || leaf->text.ptr[leaf->seen] != '*')) return false;
+    leaf->wake = 0;
     leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
     return extend(leaf, ~0u, page, edits);
 }

@@ -1,6 +1,7 @@
-/* Documents made by chance, most of them odd: half of them soup, pieces of
- * syntax in any order; half of them lines, each with a prefix of containers
- * (often that of the line before, or less: a lazy line) and something in it.
+/* Documents made by chance, most of them odd: some are soup, pieces of
+ * syntax in any order; some lines, each with a prefix of containers (often
+ * that of the line before, or less: a lazy line) and something in it; some
+ * prose: what stands in real texts, next to anything that may.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef DJS_TEST_DOCUMENTS_H
@@ -132,12 +133,166 @@ static inline void make_lines(djs_buf *out, uint64_t *state) {
     }
 }
 
+static const char *const phrases[] = {"the word",
+                                      "is",
+                                      "support",
+                                      "https",
+                                      "2",
+                                      "x",
+                                      "\xE4\xBD\xA0\xE5\xA5\xBD",
+                                      "\xE3\x81\xAE",
+                                      "\xD7\xA9\xD7\x9C",
+                                      "\xC3\xA9t\xC3\xA9",
+                                      "\xF0\x9F\x98\x80",
+                                      "**bold**",
+                                      "**b**",
+                                      "*em*",
+                                      "_it_",
+                                      "__st__",
+                                      "~~del~~",
+                                      "**`c`**",
+                                      "**a `c d`**",
+                                      "*`c`*",
+                                      "**\xE5\xAD\x97**",
+                                      "*\xE5\xAD\x97*",
+                                      "**[a](b)**",
+                                      "*[a](b)*",
+                                      "**a [b c](d)**",
+                                      "[**a**](b)",
+                                      "[_a_](b)",
+                                      "[`a`](b)",
+                                      "[`a` b](c)",
+                                      "[a `b`](#c)",
+                                      "[#12](https://x.y/z)",
+                                      "[a](https://x.y/z)",
+                                      "[a b](#c \"t\")",
+                                      "[a](<b>)",
+                                      "[a](b(c))",
+                                      "[a*](b)",
+                                      "[a.](b)",
+                                      "[ a ](b)",
+                                      "![a](b)",
+                                      "![a b](https://x.y/z.png)",
+                                      "[![a](b)](c)",
+                                      "[![a b](https://x.y/z)](https://x.y)",
+                                      "[foo]",
+                                      "[a][foo]",
+                                      "[1]",
+                                      "[ ]",
+                                      "[x]",
+                                      "[]",
+                                      "[a",
+                                      "](b)",
+                                      "`c`",
+                                      "`c d`",
+                                      "`-x`",
+                                      "`<b>`",
+                                      "`&amp;`",
+                                      "`a*b`",
+                                      "`a\\`",
+                                      "``c``",
+                                      "`` ` ``",
+                                      "` c `",
+                                      "`c ",
+                                      "`",
+                                      "**",
+                                      "*",
+                                      "_",
+                                      "**a",
+                                      "*a",
+                                      "`$x`",
+                                      "`\"y\"`",
+                                      "<b>",
+                                      "</b>",
+                                      "<br>",
+                                      "<br/>",
+                                      "<a href=\"x\">",
+                                      "<http://x.y>",
+                                      "<a@b.c>",
+                                      "<",
+                                      "< b",
+                                      "<b c",
+                                      "a@b.c",
+                                      "@user",
+                                      "(@user)",
+                                      "http://x.y/z",
+                                      "www.x.y",
+                                      "&amp;",
+                                      "&nbsp;",
+                                      "&#64;",
+                                      "&x",
+                                      "&",
+                                      "\\*",
+                                      "\\",
+                                      "\\_",
+                                      "1. ",
+                                      "- ",
+                                      "$x$",
+                                      "2*3",
+                                      "a_b",
+                                      "a * b",
+                                      "a - b",
+                                      "!",
+                                      "?"};
+
+static const char *const joints[] = {" ",
+                                     " ",
+                                     " ",
+                                     " ",
+                                     " ",
+                                     "",
+                                     "",
+                                     "",
+                                     ", ",
+                                     ". ",
+                                     ": ",
+                                     "; ",
+                                     "! ",
+                                     " (",
+                                     ") ",
+                                     "\n",
+                                     "\n",
+                                     "  \n",
+                                     "\\\n",
+                                     ":\n",
+                                     "\"",
+                                     "'",
+                                     "/",
+                                     "-",
+                                     "\xEF\xBC\x8C",
+                                     "\xE3\x80\x82",
+                                     "\xEF\xBC\x88",
+                                     "\xEF\xBC\x9A"};
+
+static const char *const starts[] = {"",    "",   "",   "- ", "- ",     "1. ",  "  - ", "   ",
+                                     "## ", "# ", "> ", "| ", "- [ ] ", "    ", "* "};
+
+static inline void make_prose(djs_buf *out, uint64_t *state) {
+    uint32_t blocks = 1 + any(state) % 5, columns;
+    while (blocks--) {
+        const char *piece = ANY(starts, state);
+        if (*piece == '|') djs_buf_lit(out, "| a | b |\n|---|:-:|\n");
+        djs_buf_put(out, piece, strlen(piece));
+        for (columns = 1 + any(state) % 9; columns--;) {
+            bool cell = *piece == '|' && !(any(state) % 3);
+            const char *phrase = ANY(phrases, state), *joint = cell ? " | " : ANY(joints, state);
+            djs_buf_put(out, phrase, strlen(phrase));
+            djs_buf_put(out, joint, strlen(joint));
+        }
+        if (*piece == '|') djs_buf_lit(out, "|");
+        djs_buf_put(out, "\n\n", 1 + any(state) % 2);
+    }
+    if (!(any(state) % 4)) djs_buf_lit(out, "\n[foo]: /u\n");
+}
+
 /* The document of this number. */
 static inline void make_document(djs_buf *out, uint64_t number) {
     uint64_t state = number;
     djs_buf_clear(out);
-    if (any(&state) & 8) make_lines(out, &state);
-    else make_soup(out, &state);
+    uint32_t kind = any(&state) % 8;
+    if (kind < 3) make_lines(out, &state);
+    else if (kind < 5) make_soup(out, &state);
+    else make_prose(out, &state);
     if (!(any(&state) % 8)) /* all its lines end as on Windows */
         for (size_t i = 0; i < out->len; i++)
             if (out->ptr[i] == '\n') out->ptr[i] = '\r';
