@@ -87,8 +87,11 @@ static bool is_certain(const djs_spine *s, const uint8_t *line, size_t n) {
     if (s->strict && open != s->live->root) return false; /* what the line ends would settle too early */
     if (open->type == CMARK_NODE_PARAGRAPH) {
         if (!djs_is_open(open) || open->content.ptr[0] == '[') return false; /* it may define something */
+    } else if (open->type == CMARK_NODE_CODE_BLOCK) {
+        if (djs_is_open(open)) return false;
     } else if (open->type != CMARK_NODE_DOCUMENT && open->type != CMARK_NODE_BLOCK_QUOTE &&
-               open->type != CMARK_NODE_ITEM && !djs_is_list(open)) {
+               open->type != CMARK_NODE_ITEM && open->type != CMARK_NODE_HEADING &&
+               open->type != CMARK_NODE_THEMATIC_BREAK && !djs_is_list(open)) {
         return false;
     }
     size_t at = skip_open(s, line, n), length;

@@ -74,6 +74,7 @@ typedef struct {
     size_t patience;  /* or until text is longer than this */
     bool open_end;    /* what is told ends in text, or in code that is open: more text would follow there */
     bool in_code;     /* it is code */
+    bool closed;      /* or it ends in a link that has ended: more text would follow after that */
     bool settled;     /* nothing is open there: so it is where plain text that follows can begin to be firm */
     size_t firm;      /* no text that follows can change what comes before this */
     size_t apart;     /* no address that began before this goes on after it */

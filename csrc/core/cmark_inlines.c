@@ -155,6 +155,7 @@ static bool all_paired(subject *subj) {
 typedef struct {
     djs_inlines *in;
     bool never;    /* something that may reach over any distance is open */
+    bool sure;     /* the last of these is a link whose address has ended */
     bool reaching; /* the run of non-spaces before holds what may reach over it: an address */
     size_t seen;   /* up to here that run was looked at */
 } watcher;
@@ -268,6 +269,7 @@ static void watch_apart(watcher *w, const subject *subj, const cmark_node *last,
                             : c == '<' && (link || last->type == CMARK_NODE_HTML_INLINE);
     if (!apart) return;
     w->in->apart = w->seen = (size_t)subj->pos;
+    w->sure = link && (c == '<' || subj->input.data[subj->pos - 1] == ')');
     w->reaching = false;
 }
 
@@ -278,7 +280,8 @@ static bool ends_open(const cmark_node *parent, bool code) {
     while (node && (node->type == CMARK_NODE_EMPH || node->type == CMARK_NODE_STRONG ||
                     node->type == CMARK_NODE_STRIKETHROUGH))
         node = node->last_child;
-    return node && node->type == (code ? CMARK_NODE_CODE : CMARK_NODE_TEXT);
+    return node && (node->type == (code ? CMARK_NODE_CODE : CMARK_NODE_TEXT) ||
+                    (!code && node->type == CMARK_NODE_HTML_INLINE));
 }
 
 /* The link or image that begins at this bracket goes on as one: its text shows, its destination is to come.
@@ -405,7 +408,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
     in->told = n;
     in->held = 0;
     in->patience = SIZE_MAX;
-    in->open_end = false;
+    in->open_end = in->closed = false;
     in->firm = in->apart = in->from;
     in->misses = 0;
     in->last = NULL;
@@ -483,6 +486,7 @@ void djs_cmark_inlines(cmark_parser *parser, cmark_node *parent, djs_inlines *in
         in->settled = !cut && !w.never && !subj.last_bracket && all_paired(&subj);
         cut |= !process_unfinished(in, parser, &subj, parent);
         in->open_end = !cut && ends_open(parent, code);
+        in->closed = in->settled && w.sure && in->apart == (size_t)subj.input.len;
         in->in_code = code;
         if (in->held && (w.never || (in->told < in->n && memchr(in->text + in->told, ']', in->n - in->told))))
             in->held = '?'; /* what was waited for may have come, or something else end it */

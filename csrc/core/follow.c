@@ -81,6 +81,7 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
     size_t gone = leaf->taken - leaf->text.len;
     known.told -= gone;
     known.firm = context;
+    known.closed = false; /* the page shows it without its end tag */
     known.apart = in->apart > gone ? in->apart - gone : 0;
     if (in->patience < SIZE_MAX) known.patience -= gone;
     djs_leaf_parsed(leaf, &known);

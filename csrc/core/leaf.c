@@ -97,7 +97,7 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_effort *effort, djs_page *
         leaf->on = false;
         return;
     }
-    djs_page_amend(page, leaf->firm, r->out->ptr, r->mark, edits);
+    djs_page_amend(page, leaf->firm, r->out->ptr, in.closed && r->mark ? r->out->len : r->mark, edits);
     if (n == leaf->text.len) djs_leaf_parsed(leaf, &in);
     if (in.firm > leaf->context) leaf->missed = in.misses;
     if (in.firm > leaf->context) forget(leaf, firm_html, in.firm);

@@ -383,6 +383,12 @@ typedef struct {
     size_t html_n;
 } djs_literal;
 
+/* Does the line that begins at text[at] show something, so that the end of the one before does? */
+static bool goes_on(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
+    if (leaf->breaks || at >= n || strchr(" \t|", text[at])) return false; /* spaces go; a table's header? */
+    return leaf->final || is_word(leaf, text, at, n) || djs_text_told(text, n) > at;
+}
+
 /* What begins at text[at], if it means nothing whatever is around it, and how it shows. */
 static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n, bool code) {
     uint8_t c = text[at], next = at + 1 < n ? text[at + 1] : 0;
@@ -397,10 +403,8 @@ static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at,
     case '\n': { /* the spaces before it go; two of them break the line */
         size_t gap = at;
         while (gap > leaf->shown && text[gap - 1] == ' ') gap--;
-        bool shows = next >= 0x80 || (cmark_isalpha(next) && is_word(leaf, text, at + 1, n));
-        bool simple = shows && gap > leaf->shown && !(class[text[gap - 1]] & (HELD | OTHER));
-        return (djs_literal){simple && !code && !leaf->breaks, at - gap > 1 ? "<br>" : "\n",
-                             at - gap > 1 ? 4 : 1};
+        bool simple = gap && !strchr(" \\", text[gap - 1]) && !code && goes_on(leaf, text, at + 1, n);
+        return (djs_literal){simple, at - gap > 1 ? "<br>" : "\n", at - gap > 1 ? 4 : 1};
     }
     case '>': /* it may end a tag */
         return (djs_literal){!memchr(text + leaf->context, '<', at - leaf->context), "&gt;", 4};
@@ -409,6 +413,7 @@ static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at,
     case '[':
     case ']': return (djs_literal){code && next, self, 1};
     case '\\':
+        if (next == '\n') return (djs_literal){!code && goes_on(leaf, text, at + 2, n) ? 2 : 0, "<br>", 4};
         if (leaf->math) break;
         if (next != ' ' && is_word(leaf, text, at + 1, n)) return (djs_literal){1, self, 1};
         if (next && !code && strchr("()[]{}.,-+#=|;^/%", next)) return (djs_literal){2, self + 1, 1};
@@ -451,7 +456,7 @@ static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned
 static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
     const uint8_t *text = leaf->text.ptr;
     bool mail = true;
-    if (in->told <= leaf->context || !in->open_end) return false;
+    if (in->told <= leaf->context || !(in->open_end || in->closed)) return false;
     for (size_t i = in->told; i-- > in->apart && !cmark_isspace(text[i]);) {
         uint8_t c = text[i];
         if ((c == ':' && text[i + 1] == '/') || (c == 'w' && i && text[i - 1] == 'w')) return false;

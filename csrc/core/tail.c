@@ -232,11 +232,15 @@ static bool is_rule(const uint8_t *line, size_t n) {
 static bool is_settled(const djs_spine *s) {
     unsigned type = s->live->current->type;
     if (s->growing || s->notes || s->raw) return false;
-    if (type != CMARK_NODE_DOCUMENT && type != CMARK_NODE_LIST && type != CMARK_NODE_ITEM) return false;
+    bool closed = type == CMARK_NODE_CODE_BLOCK && !djs_is_open(s->live->current);
+    if (type != CMARK_NODE_DOCUMENT && type != CMARK_NODE_LIST && type != CMARK_NODE_ITEM &&
+        type != CMARK_NODE_HEADING && type != CMARK_NODE_THEMATIC_BREAK && type != CMARK_NODE_TABLE_ROW &&
+        !closed)
+        return false;
     for (size_t i = 1; i < djs_level_count(s); i++) {
         const djs_level *level = djs_levels(s) + i;
-        if (djs_is_list(level->node) ? level->tight == level->loose : level->node->type != CMARK_NODE_ITEM)
-            return false;
+        bool plain = level->node->type == CMARK_NODE_ITEM || level->node->type == CMARK_NODE_TABLE;
+        if (djs_is_list(level->node) ? level->tight == level->loose : !plain) return false;
     }
     return true;
 }
