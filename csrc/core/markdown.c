@@ -161,12 +161,12 @@ static bool feed_valid(djs_markdown *md, const uint8_t *bytes, size_t n) {
         return true;
     }
     size_t all = md->cut_n + n, cut;
-    if (!djs_buf_grow(&md->text, all)) return true;
+    if (!djs_buf_grow(&md->text, all + sizeof md->cut)) return true;
     uint8_t *text = md->text.ptr + md->text.len;
-    for (size_t i = 0; i < md->cut_n; i++) text[i] = md->cut[i];
+    memcpy(text, md->cut, sizeof md->cut); /* all of it: that is one instruction */
     memcpy(text + md->cut_n, bytes, n);
     if (!djs_utf8_plain(text, all, &cut)) return false;
-    for (size_t i = 0; i < cut; i++) md->cut[i] = text[all - cut + i];
+    if (cut) memcpy(md->cut, text + all - cut, sizeof md->cut);
     md->cut_n = cut;
     md->text.len += all - cut;
     md->fed += n;

@@ -66,6 +66,7 @@ static const uint16_t class[256] = {
     [']'] = OTHER | CLOSER,
     ['w'] = WWW,
     ['$'] = DOLLAR,
+    [0x80 ... 0xFF] = BREAK,
 };
 
 static unsigned classes(const uint8_t *text, size_t n) {
@@ -113,7 +114,7 @@ size_t djs_plain_address(const uint8_t *text, size_t at, size_t n) {
 }
 
 size_t djs_word(const uint8_t *text, size_t n) {
-    while (n && text[n - 1] < 0x80 && !(class[text[n - 1]] & BREAK)) n--;
+    while (n && !(class[text[n - 1]] & BREAK)) n--;
     return n;
 }
 
@@ -608,14 +609,15 @@ static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edit
 
 bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *classes) {
     size_t word = leaf->word, at = leaf->text.len, more = n - leaf->line;
+    const uint8_t *more_of = line + leaf->line;
     unsigned all = 0;
     *classes = 0;
     if (djs_buf_grow(&leaf->text, more + 1)) {
         uint8_t *text = leaf->text.ptr + at;
         for (size_t i = 0; i < more; i++) {
-            uint8_t c = text[i] = line[leaf->line + i];
-            if (class[c] & BREAK || c >= 0x80) word = at + i + 1;
-            all |= class[c];
+            unsigned kinds = class[text[i] = more_of[i]];
+            if (kinds & BREAK) word = at + i + 1;
+            all |= kinds;
         }
         bool ends = all & (LINE | leaf->stop);
         text[ends ? 0 : more] = 0; /* as djs_leaf_add has it */

@@ -65,8 +65,18 @@ bool djs_utf8_plain(const uint8_t *text, size_t n, size_t *cut) {
             i++;
             continue;
         }
-        lead l = lead_of(c);
         size_t left = n - i;
+        /* Most characters: of two bytes, or of three without an exception. */
+        if (left > 1 && c < 0xE0 && c >= 0xC2 && (text[i + 1] & 0xC0) == 0x80) {
+            i += 2;
+            continue;
+        }
+        if (left > 2 && (uint8_t)(c - 0xE1) < 12 && (text[i + 1] & text[i + 2] & 0xC0) == 0x80 &&
+            ((text[i + 1] | text[i + 2]) & 0x40) == 0) {
+            i += 3;
+            continue;
+        }
+        lead l = lead_of(c);
         if (!l.need || (left > 1 && (uint8_t)(text[i + 1] - l.low) > l.more)) return false;
         if (l.need > 2 && left > 2 && (text[i + 2] & 0xC0) != 0x80) return false;
         if (l.need > 3 && left > 3 && (text[i + 3] & 0xC0) != 0x80) return false;
