@@ -10,7 +10,9 @@
  *     "- **a"     an item, a paragraph in it
  *     "  3. a"    an item of a list, or more of a paragraph that it cannot end
  *     "- ", "3."  not yet
- *     "- [a"      left to the copy: it may be a task, or a definition
+ *     "## a"      a heading; its closing "#" are taken away as cmark does
+ *     "- [a"      a paragraph, of which nothing shows: it may be a definition
+ *     "- [ ", "[" left to the copy: it may be a task, or many definitions
  *
  * Checked by: tests/test_markdown.py, tests/c/random_markdown.c.
  *
@@ -63,8 +65,9 @@ static size_t marker(const uint8_t *line, size_t at, size_t n) {
     return gap && gap < 5 ? i + gap - at : 0;
 }
 
-/* Is this the beginning of a text, whatever follows? Not where it looks like a marker with code after it. */
-static bool is_text(const cmark_parser *parser, const uint8_t *text, size_t n) {
+/* Is this the beginning of a text, whatever follows? Not where it looks like a marker with code after it.
+ * inside: a container's marker stands before it. */
+static bool is_text(const cmark_parser *parser, const uint8_t *text, size_t n, bool inside) {
     uint8_t c = text[0];
     if (cmark_isalpha(c)) return true;
     if (c >= 0xC0) return parser->line_number; /* else it may be a byte order mark */
@@ -75,12 +78,34 @@ static bool is_text(const cmark_parser *parser, const uint8_t *text, size_t n) {
     }
     if (c == '[') { /* "[x] " may be a task, "[x]:" a definition */
         const uint8_t *end = memchr(text, ']', n);
-        return end && end + 1 < text + n && end[1] == '(';
+        if (end && end + 1 < text + n && end[1] == '(') return true;
+        return inside && n > 1 && !strchr(" \txX", text[1]);
     }
-    return c && strchr("*_`\"'(", c) && djs_text_begun(parser, text, n);
+    if (c && strchr("!\"'(),./;?@%^&{}])", c)) return true;
+    return c && strchr("*_`", c) && djs_text_begun(parser, text, n);
 }
 
-static bool is_certain(const djs_spine *s, const uint8_t *line, size_t n) {
+/* Where the heading's text ends in the line: as cmark's chop_trailing_hashtags has it. */
+static size_t title_end(const uint8_t *line, size_t n) {
+    while (n && cmark_isspace(line[n - 1])) n--;
+    size_t end = n;
+    while (end && line[end - 1] == '#') end--;
+    if (end == n || !end || (line[end - 1] != ' ' && line[end - 1] != '\t')) return n;
+    while (end && cmark_isspace(line[end - 1])) end--;
+    return end;
+}
+
+/* Where the text of the heading that begins at line[at] begins; 0: there is none, or not yet. */
+static size_t title(const uint8_t *line, size_t at, size_t n) {
+    size_t start = at;
+    while (at < n && line[at] == '#') at++;
+    if (at == start || at > start + 6 || !spaces(line, at, n)) return 0;
+    at += spaces(line, at, n);
+    if (at == n || line[at] == '#' || line[at] == '\t') return 0;
+    return title_end(line, n) > at + 1 ? at : 0; /* as djs_line_told has it */
+}
+
+static bool is_certain(djs_spine *s, const uint8_t *line, size_t n) {
     const cmark_node *open = s->live->current;
     const djs_render_options *options = s->options;
     if (s->raw || s->notes || options->math || options->alerts || s->growing) return false;
@@ -96,20 +121,27 @@ static bool is_certain(const djs_spine *s, const uint8_t *line, size_t n) {
     }
     size_t at = skip_open(s, line, n), length;
     if (at == SIZE_MAX) return false;
-    for (;;) {
+    for (bool inside = false;; inside = true) {
         size_t indent = spaces(line, at, n);
         at += indent;
         if (indent > 3 || at == n) return false; /* code */
-        if (!(length = marker(line, at, n))) return is_text(s->live, line + at, n - at);
+        s->title = title(line, at, n);
+        if (s->title) return true;
+        if (!(length = marker(line, at, n))) return is_text(s->live, line + at, n - at, inside);
         at += length;
         if (at == n) return false;
     }
 }
 
-/* The paragraph's content is to be what the line says so far. */
+/* The content is to be what the line says so far. */
 static void add_rest(djs_spine *s, const uint8_t *line, size_t n) {
     cmark_strbuf *content = &s->live->current->content;
     if (n == s->begun) return;
+    if (s->heading) {
+        cmark_strbuf_set(content, line + s->title, (bufsize_t)(title_end(line, n) - s->title));
+        s->begun = n;
+        return;
+    }
     cmark_strbuf_truncate(content, content->size - 1); /* its newline */
     cmark_strbuf_put(content, line + s->begun, (bufsize_t)(n - s->begun));
     cmark_strbuf_putc(content, '\n');
@@ -124,8 +156,8 @@ static void turn(djs_spine *s, djs_render *r, size_t settled) {
     djs_spine_check(&s->page->tail);
 }
 
-/* A paragraph of plain text: no parser has to see it. */
-static bool show_plain(djs_spine *s, djs_render *r, size_t n) {
+/* A text that is plain, or begins with a link: no parser has to see it. */
+static bool show_plain(djs_spine *s, djs_render *r, const uint8_t *line, size_t n) {
     const cmark_node *node = s->live->current;
     djs_leaf *leaf = &s->leaf;
     djs_buf text = leaf->text, misses = leaf->misses;
@@ -134,7 +166,8 @@ static bool show_plain(djs_spine *s, djs_render *r, size_t n) {
     djs_buf_clear(&text);
     djs_buf_clear(&misses);
     *leaf = (djs_leaf){.on = true,
-                       .paragraph = true,
+                       .paragraph = !s->heading,
+                       .stop = s->heading ? DJS_STOP_HEADING : 0,
                        .breaks = s->options->breaks,
                        .cjk = s->options->cjk_emphasis,
                        .node = node,
@@ -144,18 +177,29 @@ static bool show_plain(djs_spine *s, djs_render *r, size_t n) {
                        .head = s->html.len - settled,
                        .firm = s->html.len,
                        .line = n};
-    djs_follow_add(s, node->content.ptr, (size_t)node->content.size - 1);
-    if (!djs_leaf_begin(leaf, &s->html)) {
+    if (s->heading) djs_follow_add(s, line + s->title, n - s->title);
+    else djs_follow_add(s, node->content.ptr, (size_t)node->content.size - 1);
+    bool odd = s->heading && memchr(leaf->text.ptr, '#', leaf->text.len), link = false;
+    if (odd ||
+        (!djs_leaf_begin(leaf, &s->html) && !(link = leaf->wake && leaf->text.ptr[leaf->seen] == '['))) {
         leaf->on = false;
         djs_buf_cut(&s->html, settled);
         r->mark = mark;
         return false;
     }
-    leaf->known = leaf->text.len;
+    if (!link) leaf->known = leaf->text.len;
     leaf->firm -= settled;
     r->mark = s->html.len;
     turn(s, r, settled);
+    if (link) djs_follow_show(s);
     return true;
+}
+
+/* Nothing of what may be a definition shows before its "]". */
+static bool is_label(const djs_spine *s) {
+    const cmark_strbuf *content = &s->live->current->content;
+    return !s->heading && content->ptr[0] == '[' && content->size < DJS_HOLD_BRACKET &&
+           !memchr(content->ptr, ']', (size_t)content->size);
 }
 
 static void show_parsed(djs_spine *s, djs_render *r, const uint8_t *line, size_t n) {
@@ -178,7 +222,12 @@ static void show(djs_spine *s, const uint8_t *line, size_t n) {
     r.slugs = NULL;
     s->leaf.on = false;
     add_rest(s, line, n);
-    if (!show_plain(s, &r, n)) show_parsed(s, &r, line, n);
+    if (is_label(s)) {
+        turn(s, &r, s->html.len);
+        s->wait = (djs_wait){djs_wait_for(']', 0), n, n + DJS_HOLD_BRACKET};
+    } else if (!show_plain(s, &r, line, n)) {
+        show_parsed(s, &r, line, n);
+    }
     djs_buf_clear(&s->html);
     s->mark = 0;
 }
@@ -189,6 +238,7 @@ bool djs_begun_show(djs_spine *s, const uint8_t *line, size_t n) {
         if (!is_certain(s, line, n)) return false;
         djs_spine_feed(s->live, line, n);
         s->begun = n;
+        s->heading = s->live->current->type == CMARK_NODE_HEADING ? s->live->current : NULL;
         djs_spine_settle(s);
         djs_follow_line(s);
         if (leaf->on) leaf->line = n; /* it goes on */
@@ -202,6 +252,10 @@ bool djs_begun_line(djs_spine *s, const uint8_t *line, size_t n) {
     if (!s->begun) return false;
     add_rest(s, line, n);
     s->begun = 0;
+    if (s->heading) {
+        s->heading = NULL;
+        djs_spine_settle(s);
+    }
     djs_follow_line(s);
     return true;
 }

@@ -165,8 +165,9 @@ void djs_follow_show(djs_spine *s) {
 bool djs_follow_settle(djs_spine *s, djs_render *r, cmark_node *node) {
     djs_leaf *leaf = &s->leaf;
     size_t size = (size_t)node->content.size, head;
-    if (!leaf->on || is_outdated(s) || leaf->node != node || node->type != CMARK_NODE_PARAGRAPH ||
-        s->html.len || !is_known(leaf, node, size, 0))
+    bool fits = node->type == CMARK_NODE_PARAGRAPH || (node->type == CMARK_NODE_HEADING && !r->slugs);
+    if (!leaf->on || is_outdated(s) || leaf->node != node || !fits || s->html.len ||
+        !is_known(leaf, node, size, 0))
         return false;
     djs_render_open(r, node);
     head = s->html.len;

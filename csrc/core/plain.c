@@ -34,6 +34,7 @@ enum {
     WWW = 128,    /* a second one may begin an address */
     ESCAPE = 256, /* it, and a "[", may make a label none */
     DOLLAR = 512, /* mathematics, if that is asked for */
+    TAG = 2048,   /* a tag ends */
     BREAK = 1024  /* a word, as far as addresses go, may begin after it; and after what is not ASCII */
 };
 
@@ -50,7 +51,7 @@ static const uint16_t class[256] = {
     ['('] = AT | BREAK,
     [')'] = AT,
     ['<'] = OTHER | AT,
-    ['>'] = OTHER | AT,
+    ['>'] = OTHER | AT | TAG,
     ['\\'] = OTHER | AT | ESCAPE | DJS_STOP_CELL,
     ['|'] = DJS_STOP_CELL,
     ['#'] = DJS_STOP_HEADING,
@@ -123,6 +124,7 @@ unsigned djs_wait_for(char held, uint8_t stop) {
                     : held == ')'  ? AT
                     : held == '*'  ? HELD
                     : held == '$'  ? DOLLAR
+                    : held == '>'  ? TAG
                     : held == '\n' ? LINE
                                    : 0;
     return wake ? wake | LINE | stop : 0;
@@ -548,6 +550,14 @@ static bool is_mailbox(const uint8_t *text, size_t at, size_t n) {
     return in_domain(text, at + 1, n);
 }
 
+/* May a link begin at text[at]? At the beginning of a paragraph it may be a definition, too. */
+static bool is_bracket(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
+    if (!leaf->settled || at == n || text[at] != '[') return false;
+    if (at) return text[at - 1] != '!';
+    const uint8_t *end = memchr(text, ']', n);
+    return end && end + 1 < text + n && end[1] == '(';
+}
+
 /* What was added, as far as it can be shown, after what is shown; false if it has to be parsed. `all`: the
  * classes of its bytes. */
 static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
@@ -561,11 +571,13 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     if (leaf->code || why == PARSE) return why != PARSE;
     while (leaf->final && end < n && text[end] == '!') end++;
     size_t seen = end;
-    if (why == WAITS) { /* all that stands before it shows */
-    } else if (leaf->settled && end && end < n && text[end] == '[' && text[end - 1] != '!' &&
-               !(classes(text + end, n - end) & CLOSER)) { /* held back, until it is a link or not */
+    if (why == WAITS) {                          /* all that stands before it shows */
+    } else if (is_bracket(leaf, text, end, n)) { /* held back, until it is a link or not: link.h */
         leaf->wake = djs_wait_for(']', leaf->stop);
         leaf->patience = end + DJS_HOLD_BRACKET;
+        leaf->seen = seen;
+        sure = !memchr(text + end, ']', n - end);
+        if (!sure) end = leaf->shown;
     } else if (leaf->settled && is_mailbox(text, end, n)) { /* until its domain ends */
         leaf->mailbox = end;
         end = told(leaf, text, end, n, &seen);

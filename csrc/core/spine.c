@@ -333,6 +333,8 @@ void djs_spine_settle(djs_spine *s) {
             close_level(s);
         } else if (child == s->growing && !djs_is_open(child)) {
             close_growing(s);
+        } else if (child == s->heading) {
+            break;
         } else if (djs_is_final(child)) {
             settle_block(s, level, child);
         } else if (djs_is_note(child)) {

@@ -42,6 +42,8 @@ struct djs_spine {
     int defs_line;       /* the line where the open paragraph began of which `defs` bytes are definitions */
     size_t defs;         /* that no later line can change */
     size_t begun;        /* bytes of it that the live parser has, of which nothing but text can follow */
+    cmark_node *heading; /* that text is this one's, which has not ended, */
+    size_t title;        /* and begins there in the line; or NULL */
     bool rule;         /* it may only be a table's delimiter row, so far, and the page shows nothing of it */
     djs_wait wait;     /* what the unfinished line waits for */
     struct {           /* row.h: the table's row that the unfinished line is */

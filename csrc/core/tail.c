@@ -441,6 +441,19 @@ static bool add_notes(djs_spine *s, djs_render *r, bool last, size_t n, bool *te
 
 /* ---- frames ---- */
 
+/* What an unfinished line waits for that cannot be told yet: the end of a tag that is text of a paragraph, or
+ * raw HTML if nothing follows it. */
+static djs_wait line_wait(const cmark_parser *parser, const uint8_t *line, size_t n) {
+    size_t start = (size_t)parser->first_nonspace, i = start + 1;
+    djs_wait none = {0};
+    if (parser->current->type != CMARK_NODE_PARAGRAPH || start >= n || line[start] != '<') return none;
+    if (i < n && line[i] == '/') i++;
+    if (i == n || !cmark_isalpha(line[i])) return none;
+    while (i < n && cmark_isalnum(line[i])) i++;
+    if (i == n || memchr(line + i, '>', n - i) || n - start > DJS_HOLD_TAG) return none;
+    return (djs_wait){djs_wait_for('>', 0), n, start + DJS_HOLD_TAG};
+}
+
 /* A copy of the spine gets the unfinished line, and is shown in place of the
  * tail. known: the open paragraph is s->leaf, and up to date but for the line. */
 static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
@@ -462,8 +475,10 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
             before = parser.current;
             djs_spine_feed(&parser, line, n = all);
         }
-        if (!s->raw && !(djs_line_told(&parser, before, line, n) && djs_alert_told(&parser, decided)))
+        if (!s->raw && !(djs_line_told(&parser, before, line, n) && djs_alert_told(&parser, decided))) {
             partial = false;
+            s->wait = line_wait(&parser, line, n);
+        }
     }
     if (known && (!partial || parser.current == before)) {
         if (partial) {
