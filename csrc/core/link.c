@@ -24,6 +24,19 @@
 
 enum { MOST = 600 }; /* bytes of text and address */
 
+/* The text of a link, with code in it. */
+static void put_label(const uint8_t *text, size_t from, size_t to, djs_buf *html) {
+    for (bool code = false; from < to; code = !code) {
+        const uint8_t *tick = memchr(text + from, '`', to - from);
+        size_t end = tick ? (size_t)(tick - text) : to;
+        if (code) djs_buf_lit(html, "<code>");
+        if (code) djs_text_html(html, text + from, end - from);
+        else djs_buf_put(html, text + from, end - from);
+        if (code) djs_buf_lit(html, "</code>");
+        from = end + 1;
+    }
+}
+
 static bool is_edge(uint8_t c) { return c != ' ' && c != '^'; }
 
 static bool complete(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
@@ -36,10 +49,13 @@ static bool complete(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
     leaf->link_end = 0;
     djs_url_feed(&url, text + at, end - at, 1, false);
     if (end == at || end == n || text[end] != ')' || end - from > MOST || !djs_url_end(&url)) return false;
+    if (memchr(text + from, '`', to - from)) { /* it may have entities: longer than its text */
+        if (to - from > MOST / 10) return false;
+    }
     djs_buf_lit(&html, "<a href=\"");
     djs_buf_put(&html, text + at, end - at);
     djs_buf_lit(&html, "\" rel=\"" DJS_LINK_REL "\">");
-    djs_buf_put(&html, text + from, to - from);
+    put_label(text, from, to, &html);
     djs_buf_lit(&html, "</a>");
     djs_page_amend(page, leaf->firm + leaf->link_html, html.ptr, html.len, edits);
     leaf->plain = leaf->shown = leaf->seen = end + 1;
@@ -99,6 +115,20 @@ static bool is_label(const djs_leaf *leaf, size_t from, size_t to) {
            djs_is_plain(leaf, from, to);
 }
 
+/* The same with code in it, each between two single backticks. */
+static bool is_coded(const djs_leaf *leaf, size_t from, size_t to) {
+    const uint8_t *text = leaf->text.ptr, *tick, *end;
+    if (from == to || to - from > MOST / 10 || !is_edge(text[from]) || !is_edge(text[to - 1])) return false;
+    while (from < to && (tick = memchr(text + from, '`', to - from))) {
+        size_t at = (size_t)(tick - text);
+        if (!djs_is_plain(leaf, from, at) || !(end = memchr(tick + 1, '`', to - at - 1))) return false;
+        if (end == tick + 1 || end[1] == '`' || tick[1] == ' ' || memchr(tick, '\n', (size_t)(end - tick)))
+            return false;
+        from = (size_t)(end - text) + 1;
+    }
+    return djs_is_plain(leaf, from, to);
+}
+
 /* What the "[" at text[at] is, whose "]" is at text[end]. */
 typedef enum { LINK, LITERAL, WAITS, PARSE } djs_bracket;
 
@@ -106,7 +136,8 @@ typedef enum { LINK, LITERAL, WAITS, PARSE } djs_bracket;
 static djs_bracket bracket(djs_leaf *leaf, const djs_render *r, size_t at, size_t end, bool undefined) {
     const uint8_t *text = leaf->text.ptr, *close;
     size_t n = leaf->text.len, next = end + 1;
-    if (!is_label(leaf, at + 1, end)) return PARSE;
+    if (!is_label(leaf, at + 1, end))
+        return next < n && text[next] == '(' && is_coded(leaf, at + 1, end) ? LINK : PARSE;
     if (next < n && text[next] == '(') return LINK;
     if (next < n && text[next] == '[') {
         leaf->wake = djs_wait_for(']', leaf->stop);
@@ -133,7 +164,7 @@ static void open_link(djs_leaf *leaf, size_t end, djs_buf *tail) {
     leaf->link_end = end;
     leaf->link_html = tail->len - leaf->firm;
     djs_buf_lit(tail, LINK_BEGUN);
-    djs_buf_put(tail, text + at + 1, end - at - 1);
+    put_label(text, at + 1, end, tail);
     leaf->plain = leaf->shown = at;
     leaf->wake = djs_wait_for(')', leaf->stop);
     leaf->patience = SIZE_MAX;
@@ -147,7 +178,8 @@ bool djs_link_show(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_edit
     djs_bracket kind = PARSE;
     do {
         size_t at = leaf->seen;
-        if (!leaf->settled || at >= n || text[at] != '[' || !(close = memchr(text + at, ']', n - at)))
+        if (!(leaf->settled || leaf->span) || at >= n || text[at] != '[' ||
+            !(close = memchr(text + at, ']', n - at)))
             return false;
         end = (size_t)(close - text);
         kind = bracket(leaf, r, at, end, kind == LITERAL);

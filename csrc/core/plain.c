@@ -287,29 +287,30 @@ static size_t code_told(const uint8_t *text, size_t n) {
     return text[told - 1] == '`' ? 0 : told;
 }
 
-/* More of the code that is open: BEGUN if its end is still to come. */
+/* More of the code that is open: BEGUN if its end is still to come, or held back like what seems a tag in it.
+ */
 static djs_ending take_code(djs_leaf *leaf, const uint8_t *text, size_t n, djs_buf *html) {
-    size_t end = code_end(leaf, text, leaf->seen, n), told;
-    if (end < n) {
+    size_t end = code_end(leaf, text, leaf->seen, n), told = leaf->final ? n : code_told(text, n);
+    if (end < n && told > end) {
         put_code(leaf, text, end, html);
         close_span(leaf, DJS_SPAN_CODE, end + 1, html);
         return TAKEN;
     }
-    if (!(told = code_told(text, n))) return PARSE;
+    if (!told) return PARSE;
     if (told > leaf->shown) put_code(leaf, text, told, html);
     return BEGUN;
 }
 
 /* Does a "`" at text[at] begin code? */
 static djs_ending begin_code(djs_leaf *leaf, const uint8_t *text, size_t at, size_t n, djs_buf *html) {
-    size_t after = at + 1;
-    if (after < n && text[after] == '`') return ELSE;
-    if (after == n || text[after] == ' ' || text[after] == '\n') return ELSE;
+    size_t after = at + 1, end, told;
+    if (after == n || strchr("` \n", text[after])) return ELSE;
     if (at && (text[at - 1] == '`' || text[at - 1] == '\\')) return ELSE;
-    if (code_end(leaf, text, after, n) == n) {
-        size_t told = leaf->final ? 0 : code_told(text, n);
-        if (!told || told <= after) return told ? BEGUN : PARSE;
-    }
+    end = code_end(leaf, text, after, n);
+    if (end == n && leaf->final) return ELSE;
+    told = leaf->final ? n : code_told(text, n);
+    if (!told) return PARSE;
+    if (told <= after || (end < n && told <= end)) return BEGUN;
     open_span_at(leaf, text, at, DJS_SPAN_CODE, html);
     leaf->code = true;
     leaf->shown = leaf->seen = after;
@@ -552,7 +553,7 @@ static bool is_mailbox(const uint8_t *text, size_t at, size_t n) {
 
 /* May a link begin at text[at]? At the beginning of a paragraph it may be a definition, too. */
 static bool is_bracket(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
-    if (!leaf->settled || at == n || text[at] != '[') return false;
+    if (!(leaf->settled || leaf->span) || leaf->in_code || at == n || text[at] != '[') return false;
     if (at) return text[at - 1] != '!';
     const uint8_t *end = memchr(text, ']', n);
     return end && end + 1 < text + n && end[1] == '(';

@@ -4,8 +4,10 @@
  * show. A cell whose "|" has come is still shown as the last one, so that it
  * may be, until the next one begins.
  *
- * Left to cmark: rows with a backslash, which may stand before a "|"; lines
- * that begin in a container; footnotes, which are counted by leaf.
+ * A "|" after a backslash is text, and the backslash goes.
+ *
+ * Left to cmark: lines that begin in a container; footnotes, which are counted
+ * by leaf.
  *
  * Checked by: tests/test_markdown.py (every prefix of every example),
  * tests/c/random_markdown.c.
@@ -106,7 +108,12 @@ static bool begin_line(djs_spine *s, const uint8_t *line, size_t n) {
     while (i < 3 && i < n && line[i] == ' ') i++;
     if (i == n || line[i++] != '|') return false;
     while (i < n && (line[i] == ' ' || line[i] == '\t')) i++;
-    if (i == n || line[i] == '|' || line[i] == '\\' || djs_level_count(s) != 2 || !table_of(s)) return false;
+    if (djs_level_count(s) != 2 || !table_of(s)) return false;
+    if (i == n) { /* a row or no row, but nothing to show */
+        djs_spine_flush(s);
+        return true;
+    }
+    if (line[i] == '|' || line[i] == '\\') return false;
     djs_spine_flush(s);
     djs_row_begin(s, 0, i);
     open_cell(s, djs_level_top(s)->body ? "<tr>" : "<tbody><tr>");
@@ -117,24 +124,29 @@ bool djs_row_show(djs_spine *s, const uint8_t *line, size_t n) {
     djs_leaf *leaf = &s->leaf;
     const uint8_t *alignments;
     if (s->raw || s->notes) return false;
-    if (s->row.odd || (!s->row.on && !begin_line(s, line, n))) return false;
+    if (!s->row.on && !begin_line(s, line, n)) return false;
+    if (!s->row.on) return true;
     size_t i = s->row.inside && leaf->line ? leaf->line : s->row.line;
-    s->row.line = n;
     if (s->row.full) return true;
     while (i < n) {
         if (s->row.inside) {
             size_t end = i;
             while (end < n && line[end] != '|' && line[end] != '\\') end++;
             djs_follow_add(s, line + i, end - i);
-            s->row.odd = end < n && line[end] == '\\';
-            s->row.on = !s->row.odd;
-            s->row.inside = end == n;
-            i = end + 1;
+            i = end;
+            if (i == n) break;
+            if (line[i] == '\\') {
+                if (i + 1 == n) break; /* the next byte tells */
+                djs_follow_add(s, line + i + (line[i + 1] == '|'), 1);
+                i += 1 + (line[i + 1] == '|');
+            } else {
+                s->row.inside = false;
+                i++;
+            }
         } else if (line[i] == ' ' || line[i] == '\t') {
             i++;
-        } else if (line[i] == '\\') {
-            s->row.odd = true;
-            s->row.on = false;
+        } else if (line[i] == '\\' && i + 1 == n) {
+            break;
         } else {
             s->row.full = s->row.cell + 1 == djs_cmark_columns(table_of(s), &alignments);
             if (s->row.full) break;
@@ -144,11 +156,10 @@ bool djs_row_show(djs_spine *s, const uint8_t *line, size_t n) {
             s->row.inside = line[i] != '|';
             i += line[i] == '|';
         }
-        if (!s->row.on) break;
     }
-    if (s->row.on) djs_follow_show(s);
-    else send_tag(s);
-    leaf->on = s->row.on && s->row.inside;
-    leaf->line = leaf->on ? n : 0;
-    return s->row.on;
+    s->row.line = i;
+    djs_follow_show(s);
+    leaf->on = s->row.inside;
+    leaf->line = leaf->on ? i : 0;
+    return true;
 }

@@ -48,7 +48,6 @@ struct djs_spine {
     djs_wait wait;     /* what the unfinished line waits for */
     struct {           /* row.h: the table's row that the unfinished line is */
         bool on, full; /* full: it has all its cells, what follows is dropped */
-        bool odd;      /* cmark's, as there is a backslash in it */
         bool inside;   /* a cell whose end has not come */
         size_t cell;   /* which one */
         size_t line;   /* bytes of the line that were seen */

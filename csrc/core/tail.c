@@ -611,7 +611,7 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     if (lines) s->raw_line = 0;
     s->wait.wake = 0;
     if ((s->growing || s->raw_line) && show_raw(s, line, n)) return;
-    if (lines) s->row.on = s->row.odd = false;
+    if (lines) s->row.on = false;
     if (djs_row_show(s, line, n)) return;
     if (!(leaf->on && leaf->line) && !look_again(s, n, lines)) return;
     bool rule = !s->raw && s->live->current->type == CMARK_NODE_PARAGRAPH && is_rule(line, n);
