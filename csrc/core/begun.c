@@ -79,7 +79,8 @@ static bool is_text(const cmark_parser *parser, const uint8_t *text, size_t n, b
     if (c == '[') { /* "[x] " may be a task, "[x]:" a definition */
         const uint8_t *end = memchr(text, ']', n);
         if (end && end + 1 < text + n && end[1] == '(') return true;
-        return inside && n > 1 && !strchr(" \txX", text[1]);
+        if (n > 2 && text[1] == '!' && text[2] == '[') return true; /* no label has a bracket in it */
+        return inside && n > 1 && !strchr(" \txX!", text[1]);
     }
     if (c && strchr("!\"'(),./;?@%^&{}])", c)) return true;
     return c && strchr("*_`", c) && djs_text_begun(parser, text, n);
@@ -180,8 +181,8 @@ static bool show_plain(djs_spine *s, djs_render *r, const uint8_t *line, size_t 
     if (s->heading) djs_follow_add(s, line + s->title, n - s->title);
     else djs_follow_add(s, node->content.ptr, (size_t)node->content.size - 1);
     bool odd = s->heading && memchr(leaf->text.ptr, '#', leaf->text.len), link = false;
-    if (odd ||
-        (!djs_leaf_begin(leaf, &s->html) && !(link = leaf->wake && leaf->text.ptr[leaf->seen] == '['))) {
+    if (odd || (!djs_leaf_begin(leaf, &s->html) &&
+                !(link = leaf->wake && strchr("[!", leaf->text.ptr[leaf->seen])))) {
         leaf->on = false;
         djs_buf_cut(&s->html, settled);
         r->mark = mark;
@@ -195,11 +196,14 @@ static bool show_plain(djs_spine *s, djs_render *r, const uint8_t *line, size_t 
     return true;
 }
 
-/* Nothing of what may be a definition shows before its "]". */
-static bool is_label(const djs_spine *s) {
+/* Nothing of what begins with a bracket shows before its "]": how long it may get; 0: it does not. */
+static size_t label(const djs_spine *s) {
     const cmark_strbuf *content = &s->live->current->content;
-    return !s->heading && content->ptr[0] == '[' && content->size < DJS_HOLD_BRACKET &&
-           !memchr(content->ptr, ']', (size_t)content->size);
+    const uint8_t *text = content->ptr;
+    if (s->heading || memchr(text, ']', (size_t)content->size)) return 0;
+    size_t most = text[0] == '!' || text[1] == '!' ? DJS_HOLD_IMAGE : DJS_HOLD_BRACKET;
+    bool begins = text[0] == '[' || (text[0] == '!' && text[1] == '[');
+    return begins && (size_t)content->size < most ? most : 0;
 }
 
 static void show_parsed(djs_spine *s, djs_render *r, const uint8_t *line, size_t n) {
@@ -222,9 +226,10 @@ static void show(djs_spine *s, const uint8_t *line, size_t n) {
     r.slugs = NULL;
     s->leaf.on = false;
     add_rest(s, line, n);
-    if (is_label(s)) {
+    size_t most = label(s);
+    if (most) {
         turn(s, &r, s->html.len);
-        s->wait = (djs_wait){djs_wait_for(']', 0), n, n + DJS_HOLD_BRACKET};
+        s->wait = (djs_wait){djs_wait_for(']', 0), n, n + most};
     } else if (!show_plain(s, &r, line, n)) {
         show_parsed(s, &r, line, n);
     }

@@ -60,7 +60,9 @@ typedef struct {
     size_t patience;  /* or a text that is longer than this */
     size_t mailbox;   /* of text: the "@" of an address whose domain may go on, and is waited for; or 0 */
     size_t link;      /* of text: the "[" of the link at the end of the tail whose address has not ended, */
-    size_t link_end;  /* its "]", or 0: there is none; */
+    size_t link_text; /* where its text begins */
+    size_t link_end;  /* and its "]" is, or 0: there is none; */
+    bool badge;       /* it is an image's, and the link's address is to come after that; */
     size_t link_html; /* and in djs_page.tail: where it begins, from leaf->firm on */
 } djs_leaf;
 

@@ -6,10 +6,11 @@
  *         |         |             the text, as a link that leads nowhere yet
  *         |                     | the link
  *
- * Simple is a text without anything that could mean something, and an address
- * that needs no escaping and no second thought about where it ends. Left to
- * the parser: titles, addresses with parentheses, references, footnotes, links
- * whose address the application rewrites.
+ * Simple is a text without anything that could mean something, but code, and an
+ * address that needs no second thought about where it ends. An image that is
+ * shown as a link is one, and so is a badge, an image in a link; of that the
+ * address of the link counts. Left to the parser: addresses with parentheses,
+ * references, footnotes, links whose address the application rewrites.
  *
  * Checked by: tests/test_markdown.py, tests/c/random_markdown.c.
  *
@@ -39,26 +40,68 @@ static void put_label(const uint8_t *text, size_t from, size_t to, djs_buf *html
 
 static bool is_edge(uint8_t c) { return c != ' ' && c != '^'; }
 
-static bool complete(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
-    const uint8_t *text = leaf->text.ptr;
-    size_t n = leaf->text.len, from = leaf->link + 1, to = leaf->link_end, at = to + 2;
-    size_t end = djs_plain_address(text, at, n);
-    uint8_t bytes[MOST + 64];
-    djs_buf html = {.ptr = bytes, .cap = sizeof bytes};
-    djs_url url = {0};
-    leaf->link_end = 0;
-    djs_url_feed(&url, text + at, end - at, 1, false);
-    if (end == at || end == n || text[end] != ')' || end - from > MOST || !djs_url_end(&url)) return false;
-    if (memchr(text + from, '`', to - from)) { /* it may have entities: longer than its text */
-        if (to - from > MOST / 10) return false;
+/* What stands after "](": an address, maybe a title, and ")". */
+typedef struct {
+    enum { ODD, MORE, WHOLE } kind; /* not simple; not all of it has come; here it is */
+    size_t at, n;                   /* the address */
+    size_t title, title_n;          /* 0: none */
+    size_t end;                     /* after the ")" */
+} djs_target;
+
+static djs_target target(const uint8_t *text, size_t at, size_t n) {
+    djs_target t = {.kind = ODD, .at = at};
+    size_t i = djs_plain_address(text, at, n);
+    while (i < n && text[i] == '&') i = djs_plain_address(text, i + 1, n);
+    t.n = i - at;
+    if (memchr(text + at, '&', t.n) && memchr(text + at, ';', t.n)) return t; /* an entity? */
+    bool gap = i < n && i > at && text[i] == ' ';
+    while (gap && i < n && text[i] == ' ') i++;
+    if (gap && i < n && text[i] == '"') {
+        t.title = ++i;
+        while (i < n && !strchr("\"\\&<>\n", text[i])) i++;
+        if (i < n && text[i] != '"') return t;
+        t.title_n = i - t.title;
+        i += i < n;
     }
-    djs_buf_lit(&html, "<a href=\"");
-    djs_buf_put(&html, text + at, end - at);
-    djs_buf_lit(&html, "\" rel=\"" DJS_LINK_REL "\">");
-    put_label(text, from, to, &html);
-    djs_buf_lit(&html, "</a>");
-    djs_page_amend(page, leaf->firm + leaf->link_html, html.ptr, html.len, edits);
-    leaf->plain = leaf->shown = leaf->seen = end + 1;
+    if (i == n) t.kind = MORE;
+    else if (text[i] == ')' && t.n) t.kind = WHOLE, t.end = i + 1;
+    return t;
+}
+
+static bool is_allowed(const uint8_t *address, size_t n) {
+    djs_url url = {0};
+    djs_url_feed(&url, address, n, 1, false);
+    return djs_url_end(&url);
+}
+
+/* The link ends where the text, or more of it, says. Its page has the text already. */
+static bool complete(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_edits *edits) {
+    const uint8_t *text = leaf->text.ptr;
+    size_t n = leaf->text.len, from = leaf->link_text, to = leaf->link_end;
+    djs_target t = target(text, to + 2, n);
+    djs_buf *html = r->out;
+    leaf->wake = djs_wait_for(')', leaf->stop);
+    if (t.kind == WHOLE && leaf->badge) { /* that was the image's address */
+        size_t i = t.end;
+        leaf->wake = ~0u;
+        if (i == n || (i + 1 == n && text[i] == ']')) return true;
+        leaf->wake = djs_wait_for(')', leaf->stop);
+        if (text[i] == ']' && text[i + 1] == '(') t = target(text, i + 2, n);
+        else t.kind = ODD;
+    }
+    if (t.kind == MORE) return true;
+    leaf->link_end = 0;
+    if (t.kind == ODD || t.end - leaf->link > MOST || !is_allowed(text + t.at, t.n)) return false;
+    djs_buf_clear(html);
+    djs_buf_lit(html, "<a href=\"");
+    djs_text_html(html, text + t.at, t.n);
+    if (t.title_n) djs_buf_lit(html, "\" title=\"");
+    djs_buf_put(html, text + t.title, t.title_n);
+    djs_buf_lit(html, "\" rel=\"" DJS_LINK_REL "\">");
+    put_label(text, from, to, html);
+    djs_buf_lit(html, "</a>");
+    djs_page_amend(page, leaf->firm + leaf->link_html, html->ptr, html->len, edits);
+    leaf->plain = leaf->shown = leaf->seen = t.end;
     leaf->wake = 0;
     return djs_leaf_catch_up(leaf, page, edits);
 }
@@ -84,7 +127,9 @@ static bool recover(djs_leaf *leaf, const djs_page *page) {
             memcmp(tail + at - from + n, text + at + 1, inner) || !djs_is_plain(leaf, at + 1, at + 1 + inner))
             return false;
         leaf->link = at;
+        leaf->link_text = at + 1;
         leaf->link_end = at + 1 + inner;
+        leaf->badge = false;
         leaf->link_html = at - from;
         told = at;
     }
@@ -155,49 +200,58 @@ static djs_bracket bracket(djs_leaf *leaf, const djs_render *r, size_t at, size_
     return undefined || is_undefined(r, text, at + 1, end, true) ? LITERAL : PARSE;
 }
 
-/* The text of the link whose "]" is at text[end] shows. */
-static void open_link(djs_leaf *leaf, size_t end, djs_buf *tail) {
+/* The text of the link whose "]" is at text[end] shows; it begins at text[from]. */
+static void open_link(djs_leaf *leaf, size_t from, size_t end, djs_buf *tail) {
     const uint8_t *text = leaf->text.ptr;
     size_t at = leaf->seen;
     djs_buf_put(tail, text + leaf->shown, at - leaf->shown);
     leaf->link = at;
+    leaf->link_text = from;
     leaf->link_end = end;
+    leaf->badge = from > at + 2;
     leaf->link_html = tail->len - leaf->firm;
     djs_buf_lit(tail, LINK_BEGUN);
-    put_label(text, at + 1, end, tail);
+    put_label(text, from, end, tail);
     leaf->plain = leaf->shown = at;
-    leaf->wake = djs_wait_for(')', leaf->stop);
     leaf->patience = SIZE_MAX;
+}
+
+/* Where the text of the link, of the image that is shown as one, or of the badge at text[at] begins; 0: it is
+ * none of these. */
+static size_t inside(const djs_render *r, const uint8_t *text, size_t at, size_t n) {
+    bool images = r->options->images == DJS_IMAGES_LINK;
+    if (n - at > 2 && text[at] == '[' && text[at + 1] == '!' && text[at + 2] == '[')
+        return images ? at + 3 : 0;
+    if (text[at] == '[') return at + 1;
+    return images && n - at > 1 && text[at] == '!' && text[at + 1] == '[' ? at + 2 : 0;
 }
 
 bool djs_link_show(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_edits *edits) {
     if (!leaf->wake || r->notes || r->options->links || (!leaf->quiet && !recover(leaf, page))) return false;
-    if (leaf->link_end) return complete(leaf, page, edits);
+    if (leaf->link_end) return complete(leaf, r, page, edits);
     const uint8_t *text = leaf->text.ptr, *close;
-    size_t n = leaf->text.len, end, from = page->tail.len - leaf->unsent;
+    size_t n = leaf->text.len, start, end, from = page->tail.len - leaf->unsent;
     djs_bracket kind = PARSE;
     do {
         size_t at = leaf->seen;
-        if (!(leaf->settled || leaf->span) || at >= n || text[at] != '[' ||
-            !(close = memchr(text + at, ']', n - at)))
+        if (!(leaf->settled || leaf->span) || at >= n || !(start = inside(r, text, at, n)) ||
+            !(close = memchr(text + start, ']', n - start)))
             return false;
         end = (size_t)(close - text);
-        kind = bracket(leaf, r, at, end, kind == LITERAL);
+        if (start == at + 1) kind = bracket(leaf, r, at, end, kind == LITERAL);
+        else kind = is_label(leaf, start, end) && end + 1 < n && text[end + 1] == '(' ? LINK : PARSE;
         if (kind == LITERAL) {
             djs_buf_put(&page->tail, text + leaf->shown, end + 1 - leaf->shown);
             leaf->plain = leaf->shown = leaf->seen = end + 1;
         }
     } while (kind == LITERAL && end + 1 < n && text[end + 1] == '[');
-    if (kind == LINK && djs_plain_address(text, end + 2, n) < n &&
-        text[djs_plain_address(text, end + 2, n)] != ')')
-        kind = PARSE;
-    if (kind == LINK) open_link(leaf, end, &page->tail);
+    if (kind == LINK && target(text, end + 2, n).kind == ODD) kind = PARSE;
+    if (kind == LINK) open_link(leaf, start, end, &page->tail);
     if (page->tail.len > from) djs_page_grow(page, from, edits);
     leaf->unsent = 0;
     if (kind == LITERAL) {
         leaf->wake = 0;
         return djs_leaf_catch_up(leaf, page, edits);
     }
-    if (kind == LINK) return djs_plain_address(text, end + 2, n) == n || complete(leaf, page, edits);
-    return kind == WAITS;
+    return kind == LINK ? complete(leaf, r, page, edits) : kind == WAITS;
 }

@@ -553,8 +553,11 @@ static bool is_mailbox(const uint8_t *text, size_t at, size_t n) {
 
 /* May a link begin at text[at]? At the beginning of a paragraph it may be a definition, too. */
 static bool is_bracket(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
-    if (!(leaf->settled || leaf->span) || leaf->in_code || at == n || text[at] != '[') return false;
+    if (!(leaf->settled || leaf->span) || leaf->in_code || at == n) return false;
+    if (text[at] == '!') return at + 1 < n && text[at + 1] == '[';
+    if (text[at] != '[') return false;
     if (at) return text[at - 1] != '!';
+    if (n > 2 && text[1] == '!' && text[2] == '[') return true;
     const uint8_t *end = memchr(text, ']', n);
     return end && end + 1 < text + n && end[1] == '(';
 }
@@ -575,7 +578,8 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     if (why == WAITS) {                          /* all that stands before it shows */
     } else if (is_bracket(leaf, text, end, n)) { /* held back, until it is a link or not: link.h */
         leaf->wake = djs_wait_for(']', leaf->stop);
-        leaf->patience = end + DJS_HOLD_BRACKET;
+        bool image = text[end] == '!' || (end + 1 < n && text[end + 1] == '!');
+        leaf->patience = end + (image ? DJS_HOLD_IMAGE : DJS_HOLD_BRACKET);
         leaf->seen = seen;
         sure = !memchr(text + end, ']', n - end);
         if (!sure) end = leaf->shown;
