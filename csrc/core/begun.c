@@ -112,7 +112,10 @@ static bool is_certain(djs_spine *s, const uint8_t *line, size_t n) {
     if (s->raw || s->notes || options->math || options->alerts || s->growing) return false;
     if (s->strict && open != s->live->root) return false; /* what the line ends would settle too early */
     if (open->type == CMARK_NODE_PARAGRAPH) {
-        if (!djs_is_open(open) || open->content.ptr[0] == '[') return false; /* it may define something */
+        if (!djs_is_open(open)) return false;
+        if (open->content.ptr[0] == '[' &&
+            djs_cmark_may_define(&djs_scratch, open->content.ptr, (size_t)open->content.size, NULL))
+            return false;
     } else if (open->type == CMARK_NODE_CODE_BLOCK) {
         if (djs_is_open(open)) return false;
     } else if (open->type != CMARK_NODE_DOCUMENT && open->type != CMARK_NODE_BLOCK_QUOTE &&
@@ -157,6 +160,12 @@ static void turn(djs_spine *s, djs_render *r, size_t settled) {
     djs_spine_check(&s->page->tail);
 }
 
+/* Does the leaf begin with a link's text that has ended? */
+static bool opens_link(const djs_leaf *leaf) {
+    const uint8_t *end = leaf->wake ? memchr(leaf->text.ptr, ']', leaf->text.len) : NULL;
+    return end && end[1] == '(' && strchr("[!", leaf->text.ptr[leaf->seen]);
+}
+
 /* A text that is plain, or begins with a link: no parser has to see it. */
 static bool show_plain(djs_spine *s, djs_render *r, const uint8_t *line, size_t n) {
     const cmark_node *node = s->live->current;
@@ -180,9 +189,9 @@ static bool show_plain(djs_spine *s, djs_render *r, const uint8_t *line, size_t 
                        .line = n};
     if (s->heading) djs_follow_add(s, line + s->title, n - s->title);
     else djs_follow_add(s, node->content.ptr, (size_t)node->content.size - 1);
-    bool odd = s->heading && memchr(leaf->text.ptr, '#', leaf->text.len), link = false;
-    if (odd || (!djs_leaf_begin(leaf, &s->html) &&
-                !(link = leaf->wake && strchr("[!", leaf->text.ptr[leaf->seen])))) {
+    bool odd = s->heading && memchr(leaf->text.ptr, '#', leaf->text.len);
+    bool plain = !odd && djs_leaf_begin(leaf, &s->html), link = !odd && !plain && opens_link(leaf);
+    if (!plain && !link) {
         leaf->on = false;
         djs_buf_cut(&s->html, settled);
         r->mark = mark;

@@ -236,12 +236,8 @@ static size_t hold(const uint8_t *text, size_t n, bool *ended) {
     if (link) return kind[c] & ENDS_LINK ? 1 : 0;
     /* An address becomes a link when its domain has a dot: what follows the "@" waits for the domain's end.
      */
-    const uint8_t *sign = memchr(text + word, '@', n - word);
-    if (!sign || sign == text + word || !cmark_isalnum(sign[-1])) return 0;
-    at = (size_t)(sign - text);
-    for (size_t i = at + 1; i < n; i++)
-        if (!cmark_isalnum(text[i]) && !strchr(".-_", text[i])) return 0;
-    return n - at;
+    for (at = n; at > word && (cmark_isalnum(text[at - 1]) || strchr(".-_", text[at - 1])); at--) {}
+    return at > word + 1 && text[at - 1] == '@' && cmark_isalnum(text[at - 2]) ? n - at + 1 : 0;
 }
 
 size_t djs_text_told(const uint8_t *text, size_t n) {

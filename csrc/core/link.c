@@ -25,8 +25,25 @@
 
 enum { MOST = 600 }; /* bytes of text and address */
 
-/* The text of a link, with code in it. */
+/* The "*", "**" or "_" on both sides of text[from..to): how long it is, or 0. */
+static size_t wrapped(const uint8_t *text, size_t from, size_t to) {
+    uint8_t c = text[from];
+    size_t n = (c == '*' || c == '_') && text[from + 1] == c ? 2 : c == '*' || c == '_';
+    if (!n || to - from < 2 * n + 1 || text[from + n] == ' ' || text[to - n - 1] == ' ') return 0;
+    for (size_t i = 1; i <= n; i++)
+        if (text[to - i] != c) return 0;
+    return n;
+}
+
+/* The text of a link, with code in it, or in a span. */
 static void put_label(const uint8_t *text, size_t from, size_t to, djs_buf *html) {
+    size_t n = wrapped(text, from, to);
+    if (n) {
+        djs_buf_put(html, n == 1 ? "<em>" : "<strong>", n == 1 ? 4 : 8);
+        djs_buf_put(html, text + from + n, to - from - 2 * n);
+        djs_buf_put(html, n == 1 ? "</em>" : "</strong>", n == 1 ? 5 : 9);
+        return;
+    }
     for (bool code = false; from < to; code = !code) {
         const uint8_t *tick = memchr(text + from, '`', to - from);
         size_t end = tick ? (size_t)(tick - text) : to;
@@ -44,6 +61,7 @@ static bool is_edge(uint8_t c) { return c != ' ' && c != '^'; }
 typedef struct {
     enum { ODD, MORE, WHOLE } kind; /* not simple; not all of it has come; here it is */
     size_t at, n;                   /* the address */
+    bool gap;                       /* what follows the address may be no title */
     size_t title, title_n;          /* 0: none */
     size_t end;                     /* after the ")" */
 } djs_target;
@@ -63,6 +81,7 @@ static djs_target target(const uint8_t *text, size_t at, size_t n) {
         t.title_n = i - t.title;
         i += i < n;
     }
+    t.gap = gap && !(t.title && i == n && text[n - 1] != '"' && t.title < n);
     if (i == n) t.kind = MORE;
     else if (text[i] == ')' && t.n) t.kind = WHOLE, t.end = i + 1;
     return t;
@@ -89,7 +108,10 @@ static bool complete(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_ed
         if (text[i] == ']' && text[i + 1] == '(') t = target(text, i + 2, n);
         else t.kind = ODD;
     }
-    if (t.kind == MORE) return true;
+    if (t.kind == MORE) {
+        if (t.gap) leaf->wake = ~0u;
+        return true;
+    }
     leaf->link_end = 0;
     if (t.kind == ODD || t.end - leaf->link > MOST || !is_allowed(text + t.at, t.n)) return false;
     djs_buf_clear(html);
@@ -160,10 +182,13 @@ static bool is_label(const djs_leaf *leaf, size_t from, size_t to) {
            djs_is_plain(leaf, from, to);
 }
 
-/* The same with code in it, each between two single backticks. */
+/* The same in a span, or with code in it, each between two single backticks. */
 static bool is_coded(const djs_leaf *leaf, size_t from, size_t to) {
     const uint8_t *text = leaf->text.ptr, *tick, *end;
-    if (from == to || to - from > MOST / 10 || !is_edge(text[from]) || !is_edge(text[to - 1])) return false;
+    if (from == to) return false;
+    size_t n = wrapped(text, from, to);
+    if (n && !leaf->cjk) return djs_is_plain(leaf, from + n, to - n);
+    if (to - from > MOST / 10 || !is_edge(text[from]) || !is_edge(text[to - 1])) return false;
     while (from < to && (tick = memchr(text + from, '`', to - from))) {
         size_t at = (size_t)(tick - text);
         if (!djs_is_plain(leaf, from, at) || !(end = memchr(tick + 1, '`', to - at - 1))) return false;
@@ -198,6 +223,13 @@ static djs_bracket bracket(djs_leaf *leaf, const djs_render *r, size_t at, size_
     }
     if (strchr(":!*_`~\\", text[end + 1])) return PARSE;
     return undefined || is_undefined(r, text, at + 1, end, true) ? LITERAL : PARSE;
+}
+
+/* The same for an image, whose text begins at text[from]. */
+static djs_bracket image(djs_leaf *leaf, size_t from, size_t end) {
+    if (!is_label(leaf, from, end)) return PARSE;
+    if (end + 1 == leaf->text.len) return leaf->patience = end + 1, WAITS;
+    return leaf->text.ptr[end + 1] == '(' ? LINK : PARSE;
 }
 
 /* The text of the link whose "]" is at text[end] shows; it begins at text[from]. */
@@ -239,7 +271,7 @@ bool djs_link_show(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_edit
             return false;
         end = (size_t)(close - text);
         if (start == at + 1) kind = bracket(leaf, r, at, end, kind == LITERAL);
-        else kind = is_label(leaf, start, end) && end + 1 < n && text[end + 1] == '(' ? LINK : PARSE;
+        else kind = image(leaf, start, end);
         if (kind == LITERAL) {
             djs_buf_put(&page->tail, text + leaf->shown, end + 1 - leaf->shown);
             leaf->plain = leaf->shown = leaf->seen = end + 1;

@@ -387,10 +387,55 @@ typedef struct {
     size_t html_n;
 } djs_literal;
 
+/* Does something show of text[at..n)? */
+static bool shows(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
+    return leaf->final || is_word(leaf, text, at, n) || djs_text_told(text, n) > at;
+}
+
+/* An entity, or an "&" that begins none. */
+static djs_literal reference(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
+    static const struct {
+        const char *name, *html;
+    } known[] = {
+        {"&amp;", "&amp;"}, {"&lt;", "&lt;"}, {"&gt;", "&gt;"}, {"&quot;", "\""}, {"&nbsp;", "\xC2\xA0"}};
+    size_t end = at + 1;
+    while (end < n && (cmark_isalnum(text[end]) || text[end] == '#')) end++;
+    if (end == n || leaf->final) return (djs_literal){0};
+    if (text[end] != ';') return (djs_literal){djs_text_told(text, n) > end, "&amp;", 5};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!memcmp(text + at, known[i].name, strlen(known[i].name)))
+            return (djs_literal){end + 1 - at, known[i].html, strlen(known[i].html)};
+    return (djs_literal){0};
+}
+
+/* Where the tag that begins at text[at] ends, if it is one of the usual kind: then it is text. Or at. */
+static size_t tag_end(const uint8_t *text, size_t at, size_t n) {
+    size_t i = at + 1;
+    bool closes = i < n && text[i] == '/';
+    i += closes;
+    if (i >= n || !cmark_isalpha(text[i])) return at;
+    while (i < n && (cmark_isalnum(text[i]) || text[i] == '-')) i++;
+    for (;;) {
+        size_t gap = i;
+        while (i < n && text[i] == ' ') i++;
+        if (i == n) return at;
+        if (text[i] == '>') return i + 1;
+        if (closes) return at;
+        if (text[i] == '/') return i + 1 < n && text[i + 1] == '>' ? i + 2 : at;
+        if (i == gap || !cmark_isalpha(text[i])) return at;
+        while (i < n && (cmark_isalnum(text[i]) || text[i] == '-')) i++;
+        if (i == n || text[i] != '=') continue;
+        if (++i == n || (text[i] != '"' && text[i] != '\'')) return at;
+        const uint8_t *quote = memchr(text + i + 1, text[i], n - i - 1);
+        if (!quote || memchr(text + i, '\n', (size_t)(quote - text) - i)) return at;
+        i = (size_t)(quote - text) + 1;
+    }
+}
+
 /* Does the line that begins at text[at] show something, so that the end of the one before does? */
 static bool goes_on(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
     if (leaf->breaks || at >= n || strchr(" \t|", text[at])) return false; /* spaces go; a table's header? */
-    return leaf->final || is_word(leaf, text, at, n) || djs_text_told(text, n) > at;
+    return shows(leaf, text, at, n);
 }
 
 /* What begins at text[at], if it means nothing whatever is around it, and how it shows. */
@@ -412,8 +457,13 @@ static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at,
     }
     case '>': /* it may end a tag */
         return (djs_literal){!memchr(text + leaf->context, '<', at - leaf->context), "&gt;", 4};
-    case '<': return (djs_literal){next == ' ' && is_word(leaf, text, at + 1, n), "&lt;", 4};
-    case '&': return (djs_literal){next == ' ' && is_word(leaf, text, at + 1, n), "&amp;", 5};
+    case '<':
+        if (cmark_isalpha(next) || (next && strchr("/!?", next))) break;
+        return (djs_literal){next && shows(leaf, text, at + 1, n), "&lt;", 4};
+    case '&': return reference(leaf, text, at, n);
+    case '@': /* no mailbox */
+        if (at && (cmark_isalnum(text[at - 1]) || strchr(".+-_:/@", text[at - 1]))) break;
+        return (djs_literal){cmark_isalnum(next) && shows(leaf, text, at + 1, n), self, 1};
     case '[':
     case ']': return (djs_literal){code && next, self, 1};
     case '\\':
@@ -447,6 +497,13 @@ static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned
             continue;
         }
         if (leaf->in_code || !(leaf->settled || leaf->span)) return end;
+        size_t tag = text[end] == '<' ? tag_end(text, end, n) : end;
+        if (tag > end) {
+            put_to(leaf, text, end, html);
+            djs_text_html(html, text + end, tag - end);
+            leaf->plain = leaf->shown = leaf->seen = tag;
+            continue;
+        }
         if (text[end] == '`') *why = begin_code(leaf, text, end, n, html);
         else if (text[end] == '*') *why = take_stars(leaf, text, end, n, html);
         if (*why != TAKEN) return end;
@@ -464,7 +521,9 @@ static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
     for (size_t i = in->told; i-- > in->apart && !cmark_isspace(text[i]);) {
         uint8_t c = text[i];
         if ((c == ':' && text[i + 1] == '/') || (c == 'w' && i && text[i - 1] == 'w')) return false;
-        if (mail && (c == '@' || c == '&')) return false;
+        if (mail &&
+            (c == '&' || (c == '@' && i && (cmark_isalnum(text[i - 1]) || strchr(".+-_", text[i - 1])))))
+            return false;
         mail = mail && (cmark_isalnum(c) || strchr(".-_/#;", c));
     }
     return true;
@@ -590,7 +649,11 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     } else {
         for (size_t i = end; i < n && sure && why != BEGUN; i++)
             sure = (class[text[i]] & HELD || (text[i] == ' ' && i > end)) && i - end < PATIENT;
-        end = sure ? told(leaf, text, end, n, &seen) : leaf->shown;
+        size_t held = sure || leaf->final ? n : djs_text_told(text, n);
+        if (sure) end = told(leaf, text, end, n, &seen);
+        else if ((sure = held <= end)) /* nothing of what comes shows yet, whatever it is */
+            end = seen = held > leaf->shown ? held : leaf->shown;
+        else end = leaf->shown;
     }
     if (sure) leaf->seen = seen;
     if (end > leaf->shown) {

@@ -228,14 +228,17 @@ static bool is_rule(const uint8_t *line, size_t n) {
     return i == n;
 }
 
-/* Does nothing stand in what is open that has not settled? */
-static bool is_settled(const djs_spine *s) {
+/* Does nothing stand in what is open that has not settled? code: it may be code. */
+static bool is_settled(const djs_spine *s, bool code) {
     unsigned type = s->live->current->type;
-    if (s->growing || s->notes || s->raw) return false;
+    if (s->notes || s->raw) return false;
+    if (s->growing &&
+        !(code && type == CMARK_NODE_CODE_BLOCK && s->growing->as.code.fenced && !s->options->math))
+        return false;
     bool closed = type == CMARK_NODE_CODE_BLOCK && !djs_is_open(s->live->current);
     if (type != CMARK_NODE_DOCUMENT && type != CMARK_NODE_LIST && type != CMARK_NODE_ITEM &&
         type != CMARK_NODE_HEADING && type != CMARK_NODE_THEMATIC_BREAK && type != CMARK_NODE_TABLE_ROW &&
-        !closed)
+        !closed && !s->growing)
         return false;
     for (size_t i = 1; i < djs_level_count(s); i++) {
         const djs_level *level = djs_levels(s) + i;
@@ -356,6 +359,13 @@ static bool is_raw_text(const cmark_parser *parser, const cmark_node *tail, size
     return last != '>' || (size_t)parser->offset < n;
 }
 
+/* May the line, so far, be the end of the code, and nothing else that shows? */
+static bool is_fence(const cmark_node *code, const uint8_t *line, size_t n) {
+    size_t i = skip(line, 0, n, ' ');
+    if (code->type != CMARK_NODE_CODE_BLOCK || !code->as.code.fenced || i == n) return false;
+    return skip(line, i, n, code->as.code.fence_char) == n;
+}
+
 /* More of a line that is known to be the growing block's, or of one that began in it: shown as it is. Or
  * the beginning of one, where nothing waits for being shown before it. */
 static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
@@ -365,7 +375,7 @@ static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
     if (!s->raw_line) {
         if (s->html.len || s->page->tail.len || !takes_lines(s->growing)) return false;
         if (is_blank(line, n)) return true;
-        if (!is_text(s, line, n, &from)) return false;
+        if (!is_text(s, line, n, &from)) return !s->raw && is_fence(s->growing, line, n);
         const cmark_strbuf *blank = blank_lines(s);
         if (blank->size) grow_raw(s, blank->ptr, (size_t)blank->size, false);
     } else if (s->options->math && !s->raw_new) {
@@ -572,7 +582,7 @@ static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
         size_t at = certain_definitions(s, node), rest = (size_t)node->content.size - at;
         if (definition(node->content.ptr + at, rest) != rest) return false;
         if (!n) return true;
-    } else if (title || !is_settled(s) || djs_level_count(s) > 1) {
+    } else if (title || !is_settled(s, false) || djs_level_count(s) > 1) {
         return false;
     }
     if (title) {
@@ -626,7 +636,8 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     else if (djs_begun_show(s, line, n)) return;
     else if (leaf->on && is_marker(line, n)) djs_follow_show(s);
     else if (leaf->on && n && !s->raw && is_letter(s, line)) djs_follow_go_on(s, line, n);
-    else if (is_settled(s) && (is_blank(line, n) || (is_marker(line, n) && skip(line, 0, n, ' ') < 4)))
+    else if (is_settled(s, is_blank(line, n)) &&
+             (is_blank(line, n) || (is_marker(line, n) && skip(line, 0, n, ' ') < 4)))
         djs_spine_flush(s);
     else if (defines(s, line, n)) djs_spine_flush(s);
     else show_copy(s, line, n, leaf->on);
