@@ -24,7 +24,7 @@ WAITING = [
     "[a]: /u\n  \"title\"\n[b]: /v\n'long\ntitle'\n[a] [b]\n",
     '[a]: /u\n"title" and text\n\n[a]',
     '- [a]: /u\n  (title\n- b\n\n> [c]: /v\n"lazy\n> d',
-    "| a \\| b | c |\n|---|---|\n| d \\| e | f |\n| g |",
+    "| a \\| b | c |\n|---|---|\n| d \\| e | x |\n| g |",
     "a" + " " * 300 + "b!!!!!!!!!! c",
     "me@" + "a.b-c." * 40 + "d e",
     "## ## ## 1 # a",

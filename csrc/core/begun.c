@@ -211,7 +211,7 @@ static size_t label(const djs_spine *s) {
     const uint8_t *text = content->ptr;
     if (s->heading || memchr(text, ']', (size_t)content->size)) return 0;
     size_t most = text[0] == '!' || text[1] == '!' ? DJS_HOLD_IMAGE : DJS_HOLD_BRACKET;
-    bool begins = text[0] == '[' || (text[0] == '!' && text[1] == '[');
+    bool begins = text[0] == '[' || (text[0] == '!' && text[1] == '[' && !strchr("^\n", text[2]));
     return begins && (size_t)content->size < most ? most : 0;
 }
 

@@ -61,7 +61,7 @@ static bool is_edge(uint8_t c) { return c != ' ' && c != '^'; }
 typedef struct {
     enum { ODD, MORE, WHOLE } kind; /* not simple; not all of it has come; here it is */
     size_t at, n;                   /* the address */
-    bool gap;                       /* what follows the address may be no title */
+    bool gap;                       /* a title may follow the address */
     size_t title, title_n;          /* 0: none */
     size_t end;                     /* after the ")" */
 } djs_target;
@@ -81,7 +81,7 @@ static djs_target target(const uint8_t *text, size_t at, size_t n) {
         t.title_n = i - t.title;
         i += i < n;
     }
-    t.gap = gap && !(t.title && i == n && text[n - 1] != '"' && t.title < n);
+    t.gap = gap;
     if (i == n) t.kind = MORE;
     else if (text[i] == ')' && t.n) t.kind = WHOLE, t.end = i + 1;
     return t;
@@ -100,16 +100,15 @@ static bool complete(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_ed
     djs_target t = target(text, to + 2, n);
     djs_buf *html = r->out;
     leaf->wake = djs_wait_for(')', leaf->stop);
+    leaf->patience = n;                   /* the next byte tells */
     if (t.kind == WHOLE && leaf->badge) { /* that was the image's address */
         size_t i = t.end;
-        leaf->wake = ~0u;
         if (i == n || (i + 1 == n && text[i] == ']')) return true;
-        leaf->wake = djs_wait_for(')', leaf->stop);
         if (text[i] == ']' && text[i + 1] == '(') t = target(text, i + 2, n);
         else t.kind = ODD;
     }
     if (t.kind == MORE) {
-        if (t.gap) leaf->wake = ~0u;
+        if (!t.gap) leaf->patience = SIZE_MAX;
         return true;
     }
     leaf->link_end = 0;
@@ -245,7 +244,6 @@ static void open_link(djs_leaf *leaf, size_t from, size_t end, djs_buf *tail) {
     djs_buf_lit(tail, LINK_BEGUN);
     put_label(text, from, end, tail);
     leaf->plain = leaf->shown = at;
-    leaf->patience = SIZE_MAX;
 }
 
 /* Where the text of the link, of the image that is shown as one, or of the badge at text[at] begins; 0: it is

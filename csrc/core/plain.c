@@ -613,7 +613,7 @@ static bool is_mailbox(const uint8_t *text, size_t at, size_t n) {
 /* May a link begin at text[at]? At the beginning of a paragraph it may be a definition, too. */
 static bool is_bracket(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
     if (!(leaf->settled || leaf->span) || leaf->in_code || at == n) return false;
-    if (text[at] == '!') return at + 1 < n && text[at + 1] == '[';
+    if (text[at] == '!') return at + 2 < n && text[at + 1] == '[' && text[at + 2] != '^';
     if (text[at] != '[') return false;
     if (at) return text[at - 1] != '!';
     if (n > 2 && text[1] == '!' && text[2] == '[') return true;
