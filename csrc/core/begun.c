@@ -205,6 +205,12 @@ static bool show_plain(djs_spine *s, djs_render *r, const uint8_t *line, size_t 
     return true;
 }
 
+/* Does nothing of the text show before the end of the span that it begins with? */
+static bool waits(const djs_leaf *leaf) {
+    return leaf->wake && !leaf->shown && !leaf->seen && leaf->text.ptr[0] == '*' &&
+           leaf->patience > leaf->text.len;
+}
+
 /* Nothing of what begins with a bracket shows before its "]": how long it may get; 0: it does not. */
 static size_t label(const djs_spine *s) {
     const cmark_strbuf *content = &s->live->current->content;
@@ -240,7 +246,12 @@ static void show(djs_spine *s, const uint8_t *line, size_t n) {
         turn(s, &r, s->html.len);
         s->wait = (djs_wait){djs_wait_for(']', 0), n, n + most};
     } else if (!show_plain(s, &r, line, n)) {
-        show_parsed(s, &r, line, n);
+        if (waits(&s->leaf)) {
+            turn(s, &r, s->html.len);
+            s->wait = (djs_wait){s->leaf.wake, n, n + s->leaf.patience - s->leaf.text.len};
+        } else {
+            show_parsed(s, &r, line, n);
+        }
     }
     djs_buf_clear(&s->html);
     s->mark = 0;

@@ -348,7 +348,17 @@ static djs_ending take_stars(djs_leaf *leaf, const uint8_t *text, size_t at, siz
         close_span(leaf, kind, after, html);
         return TAKEN;
     }
-    if (!leaf->settled || !can.open || after == n || strchr("[!", text[after])) return ELSE;
+    if (!leaf->settled || !can.open || after == n || text[after] == '!') return ELSE;
+    if (text[after] == '[') { /* a link, or not: nothing shows before that is told */
+        const uint8_t *end = memchr(text + after, ']', n - after);
+        bool last = end && end + 1 == text + n;
+        if (leaf->final || !at || (end && !last && end[1] != '(')) return ELSE;
+        if (!end || last) {
+            leaf->wake = djs_wait_for(']', leaf->stop);
+            leaf->patience = last ? n : after + DJS_HOLD_BRACKET;
+            return n - after < DJS_HOLD_BRACKET ? WAITS : ELSE;
+        }
+    }
     bool shows = completes(text, at, after, can);
     if (!shows || waits(text, at, after)) {
         if (!ends_later(leaf, text, at, after, n, &more)) {
