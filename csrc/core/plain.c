@@ -287,16 +287,27 @@ static size_t code_told(const uint8_t *text, size_t n) {
     return text[told - 1] == '`' ? 0 : told;
 }
 
+/* Does a line begin in text[from..n) that may be a table's header? */
+static bool may_head(const uint8_t *text, size_t from, size_t n) {
+    const uint8_t *line;
+    while (from < n && (line = memchr(text + from, '\n', n - from))) {
+        from = (size_t)(line - text) + 1;
+        while (from < n && (text[from] == ' ' || text[from] == '\t')) from++;
+        if (from < n && text[from] == '|') return true;
+    }
+    return false;
+}
+
 /* More of the code that is open: BEGUN if its end is still to come, or held back like what seems a tag in it.
  */
 static djs_ending take_code(djs_leaf *leaf, const uint8_t *text, size_t n, djs_buf *html) {
     size_t end = code_end(leaf, text, leaf->seen, n), told = leaf->final ? n : code_told(text, n);
-    if (end < n && told > end) {
+    if (end < n && told > end && !may_head(text, leaf->shown, n)) {
         put_code(leaf, text, end, html);
         close_span(leaf, DJS_SPAN_CODE, end + 1, html);
         return TAKEN;
     }
-    if (!told) return PARSE;
+    if (!told || may_head(text, leaf->shown, told)) return PARSE;
     if (told > leaf->shown) put_code(leaf, text, told, html);
     return BEGUN;
 }
@@ -309,7 +320,7 @@ static djs_ending begin_code(djs_leaf *leaf, const uint8_t *text, size_t at, siz
     end = code_end(leaf, text, after, n);
     if (end == n && leaf->final) return ELSE;
     told = leaf->final ? n : code_told(text, n);
-    if (!told) return PARSE;
+    if (!told || may_head(text, after, n)) return PARSE;
     if (told <= after || (end < n && told <= end)) return BEGUN;
     open_span_at(leaf, text, at, DJS_SPAN_CODE, html);
     leaf->code = true;
@@ -470,7 +481,9 @@ static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at,
     case '<':
         if (cmark_isalpha(next) || (next && strchr("/!?", next))) break;
         return (djs_literal){next && shows(leaf, text, at + 1, n), "&lt;", 4};
-    case '&': return reference(leaf, text, at, n);
+    case '&':
+        if (code) return (djs_literal){djs_text_told(text, n) > at, "&amp;", 5};
+        return reference(leaf, text, at, n);
     case '@': /* no mailbox */
         if (at && (cmark_isalnum(text[at - 1]) || strchr(".+-_:/@", text[at - 1]))) break;
         return (djs_literal){cmark_isalnum(next) && shows(leaf, text, at + 1, n), self, 1};
@@ -539,6 +552,27 @@ static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
     return true;
 }
 
+/* Where text[at..n), which is plain but for whole code and links of the simplest kind, ends. */
+static size_t simple_end(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
+    unsigned odd = HELD | OTHER | WWW | LINE | (leaf->math ? DOLLAR : 0);
+    for (size_t end;;) {
+        at = plain_end(text, at, n, odd);
+        if (at == n || (text[at] != '[' && text[at] != '`')) return at;
+        if (text[at] == '`') {
+            end = code_end(leaf, text, at + 1, n);
+            if (end == n || end == at + 1) return at;
+        } else {
+            const uint8_t *close = memchr(text + at, ']', n - at);
+            end = close ? (size_t)(close - text) : n;
+            if (end + 1 >= n || text[end + 1] != '(' || plain_end(text, at + 1, end, odd) != end) return at;
+            size_t from = end + 2;
+            end = djs_plain_address(text, from, n);
+            if (end == from || end == n || text[end] != ')') return at;
+        }
+        at = end + 1;
+    }
+}
+
 /* What is open, if that is one span and code in it at most, from where what is firm ends. false: who knows.
  */
 static bool open_spans(djs_leaf *leaf, const djs_inlines *in) {
@@ -548,7 +582,7 @@ static bool open_spans(djs_leaf *leaf, const djs_inlines *in) {
     djs_flanks can;
     if (kind == DJS_SPAN_EMPH || kind == DJS_SPAN_STRONG) {
         if (after == n || !flanks(leaf, text, at, after, n, &can) || !can.open) return false;
-        at = plain_end(text, after, n, HELD | OTHER | WWW | LINE | (leaf->math ? DOLLAR : 0));
+        at = simple_end(leaf, text, after, n);
         if (at == n) return leaf->span = kind, leaf->open = after, true;
     } else if (kind != DJS_SPAN_CODE) {
         return false;
@@ -679,7 +713,7 @@ static bool put_letters(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
     const uint8_t *text = leaf->text.ptr;
     size_t n = leaf->text.len, end = n, word = leaf->word;
     if (n - leaf->shown > MOST) return false; /* spaces may be most of it */
-    while (end > leaf->shown && is_space(text[end - 1])) end--;
+    while (end > leaf->shown && is_held(leaf, text[end - 1])) end--;
     if (end == n && word < n && word >= leaf->shown && djs_address_begun(text + word, n - word)) return false;
     leaf->seen = n;
     if (end > leaf->shown) djs_page_text(page, text + leaf->shown, end - leaf->shown, edits);
