@@ -106,6 +106,14 @@ static size_t title(const uint8_t *line, size_t at, size_t n) {
     return title_end(line, n) > at + 1 ? at : 0; /* as djs_line_told has it */
 }
 
+/* May the open paragraph define something? Not if it begins with a link. */
+static bool may_define(const cmark_strbuf *content) {
+    const uint8_t *text = content->ptr, *end;
+    if (text[0] != '[') return false;
+    end = memchr(text, ']', (size_t)content->size);
+    return !end || end[-1] == '\\' || end[1] != '(';
+}
+
 static bool is_certain(djs_spine *s, const uint8_t *line, size_t n) {
     const cmark_node *open = s->live->current;
     const djs_render_options *options = s->options;
@@ -113,9 +121,7 @@ static bool is_certain(djs_spine *s, const uint8_t *line, size_t n) {
     if (s->strict && open != s->live->root) return false; /* what the line ends would settle too early */
     if (open->type == CMARK_NODE_PARAGRAPH) {
         if (!djs_is_open(open)) return false;
-        if (open->content.ptr[0] == '[' &&
-            djs_cmark_may_define(&djs_scratch, open->content.ptr, (size_t)open->content.size, NULL))
-            return false;
+        if (may_define(&open->content)) return false;
     } else if (open->type == CMARK_NODE_CODE_BLOCK) {
         if (djs_is_open(open)) return false;
     } else if (open->type != CMARK_NODE_DOCUMENT && open->type != CMARK_NODE_BLOCK_QUOTE &&

@@ -712,7 +712,8 @@ static bool put_letters(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
     enum { MOST = 256 };
     const uint8_t *text = leaf->text.ptr;
     size_t n = leaf->text.len, end = n, word = leaf->word;
-    if (n - leaf->shown > MOST) return false; /* spaces may be most of it */
+    if (n - leaf->shown > MOST) return false;                          /* spaces may be most of it */
+    if (leaf->code && strchr(".,:;?!)'\"", text[n - 1])) return false; /* it may end an address */
     while (end > leaf->shown && is_held(leaf, text[end - 1])) end--;
     if (end == n && word < n && word >= leaf->shown && djs_address_begun(text + word, n - word)) return false;
     leaf->seen = n;

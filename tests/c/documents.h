@@ -268,16 +268,19 @@ static const char *const starts[] = {"",    "",   "",   "- ", "- ",     "1. ",  
                                      "## ", "# ", "> ", "| ", "- [ ] ", "    ", "* "};
 
 static inline void make_prose(djs_buf *out, uint64_t *state) {
-    uint32_t blocks = 1 + any(state) % 5, columns;
+    uint32_t blocks = 1 + any(state) % 5, phrases_n;
+    bool cells;
     while (blocks--) {
         const char *piece = ANY(starts, state);
         if (*piece == '|') djs_buf_lit(out, "| a | b |\n|---|:-:|\n");
         djs_buf_put(out, piece, strlen(piece));
-        for (columns = 1 + any(state) % 9; columns--;) {
-            bool cell = *piece == '|' && !(any(state) % 3);
+        cells = false;
+        for (phrases_n = 1 + any(state) % 9; phrases_n--;) {
+            bool cell = *piece == '|' && !cells && !(any(state) % 3); /* one too many would be dropped */
             const char *phrase = ANY(phrases, state), *joint = cell ? " | " : ANY(joints, state);
             djs_buf_put(out, phrase, strlen(phrase));
             djs_buf_put(out, joint, strlen(joint));
+            cells |= cell;
         }
         if (*piece == '|') djs_buf_lit(out, "|");
         djs_buf_put(out, "\n\n", 1 + any(state) % 2);
