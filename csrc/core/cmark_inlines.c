@@ -129,7 +129,7 @@ static void mark_failed(const subject *subj, const delimiter *d) {
 }
 
 /* Would pairing the delimiters now give what it gives at the end of the text?
- * Only if each opener has met a closer of its own length. */
+ * Only if each opener has met a closer of its own length, and none before it. */
 static bool all_paired(subject *subj) {
     const delimiter *open[16], *d = subj->last_delim;
     size_t n = 0;
@@ -140,13 +140,13 @@ static bool all_paired(subject *subj) {
         if (d->can_close && n && open[n - 1]->delim_char == d->delim_char &&
             open[n - 1]->length == d->length) {
             n--;
-        } else if (d->can_open) {
-            if (n == 16) return false;
-            open[n++] = d;
-        } else {
-            for (size_t i = 0; i < n; i++)
-                if (open[i]->delim_char == d->delim_char) return false;
+            continue;
         }
+        for (size_t i = 0; i < n && d->can_close; i++)
+            if (open[i]->delim_char == d->delim_char) return false;
+        if (!d->can_open) continue;
+        if (n == 16) return false;
+        open[n++] = d;
     }
     return n == 0;
 }

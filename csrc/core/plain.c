@@ -281,10 +281,10 @@ static void put_code(djs_leaf *leaf, const uint8_t *text, size_t at, djs_buf *ht
     leaf->plain = leaf->shown = leaf->seen = at;
 }
 
-/* How much of the code that has not ended can be told. 0: a "`" after a backslash may end it. */
+/* How much of the code that has not ended can be told. SIZE_MAX: a "`" after a backslash may end it. */
 static size_t code_told(const uint8_t *text, size_t n) {
     size_t told = djs_text_told(text, n);
-    return text[told - 1] == '`' ? 0 : told;
+    return told && text[told - 1] == '`' ? SIZE_MAX : told;
 }
 
 /* Does a line begin in text[from..n) that may be a table's header? */
@@ -307,7 +307,7 @@ static djs_ending take_code(djs_leaf *leaf, const uint8_t *text, size_t n, djs_b
         close_span(leaf, DJS_SPAN_CODE, end + 1, html);
         return TAKEN;
     }
-    if (!told || may_head(text, leaf->shown, told)) return PARSE;
+    if (told == SIZE_MAX || may_head(text, leaf->shown, told)) return PARSE;
     if (told > leaf->shown) put_code(leaf, text, told, html);
     return BEGUN;
 }
@@ -320,7 +320,7 @@ static djs_ending begin_code(djs_leaf *leaf, const uint8_t *text, size_t at, siz
     end = code_end(leaf, text, after, n);
     if (end == n && leaf->final) return ELSE;
     told = leaf->final ? n : code_told(text, n);
-    if (!told || may_head(text, after, n)) return PARSE;
+    if ((end == n && told == SIZE_MAX) || may_head(text, after, n)) return PARSE;
     if (told <= after || (end < n && told <= end)) return BEGUN;
     open_span_at(leaf, text, at, DJS_SPAN_CODE, html);
     leaf->code = true;
