@@ -145,8 +145,6 @@ bool djs_row_show(djs_spine *s, const uint8_t *line, size_t n) {
             }
         } else if (line[i] == ' ' || line[i] == '\t') {
             i++;
-        } else if (line[i] == '\\' && i + 1 == n) {
-            break;
         } else {
             s->row.full = s->row.cell + 1 == djs_cmark_columns(table_of(s), &alignments);
             if (s->row.full) break;

@@ -362,7 +362,7 @@ static bool is_raw_text(const cmark_parser *parser, const cmark_node *tail, size
 /* May the line, so far, be the end of the code, and nothing else that shows? */
 static bool is_fence(const cmark_node *code, const uint8_t *line, size_t n) {
     size_t i = skip(line, 0, n, ' ');
-    if (code->type != CMARK_NODE_CODE_BLOCK || !code->as.code.fenced || i == n) return false;
+    if (code->type != CMARK_NODE_CODE_BLOCK || !code->as.code.fenced || i == n || i > 3) return false;
     return skip(line, i, n, code->as.code.fence_char) == n;
 }
 
