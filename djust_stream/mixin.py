@@ -28,6 +28,7 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from asgiref.sync import SyncToAsync, markcoroutinefunction
 from django.utils.functional import Promise
@@ -51,6 +52,9 @@ log = logging.getLogger("djust_stream")
 
 #: What start_stream runs, until it has ended; an event loop holds its tasks by weak references only.
 _running: set[asyncio.Task[Any]] = set()
+
+#: Of a coroutine of start_stream: what it has shown, which its next stream_from goes on after.
+_answers: WeakKeyDictionary[asyncio.Task[Any] | None, Answer] = WeakKeyDictionary()
 
 #: So many names' results and ways to run again a view remembers.
 _REMEMBERED = 100
@@ -449,13 +453,18 @@ class StreamingMixin(_Base):  # type: ignore[misc]
 
         Returns the StreamResult. When the source fails, ``result.error`` is a SourceError, the page keeps the
         text and shows a message, the log has the rest; nothing is raised. In a coroutine of start_stream with
-        the same name the stream goes on after a good end; elsewhere it is started and done here.
+        the same name the stream goes on after a good end, also with the next stream_from, whose parts follow (the
+        model's next turn, after a tool); elsewhere it is started and done here.
         Raises what a callback raises, and as stream_markdown. Law: sources/run.py. Parts: answer.py.
         """
         streams = self._djust_streams if isinstance(stream_name, str) else None
         ops.check_name(stream_name)
         within = (self._djust_tasks or {}).get(stream_name) is asyncio.current_task()
-        answer = Answer(self, stream_name, markdown)
+        answer = _answers.get(asyncio.current_task()) if within else None
+        if answer is None:
+            answer = Answer(self, stream_name, markdown)
+        else:
+            answer.go_on(markdown)
         smoother = _smoother(answer, smooth)
         options: dict[str, Any] = {
             **{"on_chunk": on_chunk, "on_complete": on_complete, "on_error": on_error, "on_end": on_end},
@@ -463,8 +472,13 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             **{"idle_timeout_s": idle_timeout_s, "prompt": prompt},
             "budget": self.stream_budget(stream_name) if budget is None else budget,
         }
-        shown = {"on_event": _shown(smoother or answer, on_event), "on_end": _at_end(smoother, on_end)}
+        shown = {
+            "on_event": _shown(smoother or answer, on_event, lambda: run.interrupted),
+            "on_end": _at_end(smoother, on_end),
+        }
         run = Run(source, **{**options, **shown})
+        if within:
+            _answers[asyncio.current_task()] = answer
         if streams is None or streams.reader.closed:
             run.stop("cancelled")  # nobody reads: nothing is asked for
             return await run.finish()
@@ -773,9 +787,9 @@ def _remember(kept: dict[str, Any] | None, name: str, value: Any) -> dict[str, A
 
 
 def _shown(
-    answer: Answer | Smoother, on_event: Callable[[Event], Any] | None
+    answer: Answer | Smoother, on_event: Callable[[Event], Any] | None, over: Callable[[], bool]
 ) -> Callable[[Event], Awaitable[Any] | None]:
-    """What shows an event, once on_event has agreed."""
+    """What shows an event, once on_event has agreed, and has not stopped the run."""
     if on_event is None:
         return answer.show
 
@@ -783,7 +797,7 @@ def _shown(
         if isinstance(answer, Smoother) and (pushed := answer.make_way(event)) is not None:
             await pushed
         agreed = on_event(event)
-        if (await agreed if inspect.isawaitable(agreed) else agreed) is False:
+        if (await agreed if inspect.isawaitable(agreed) else agreed) is False or over():
             return
         if (pushed := answer.show(event)) is not None:
             await pushed
@@ -828,7 +842,7 @@ def _context_of_a_task() -> Context:
 
 def _stop(run: Run, reason: str) -> None:
     """End a run, from any thread."""
-    loop = None if run.task is None else run.task.get_loop()
+    loop = run.loop
     if loop is None or loop is asyncio._get_running_loop():
         run.stop(reason)
     elif not loop.is_closed():

@@ -6,7 +6,7 @@ from openai import AsyncOpenAI
 
 from djust_stream import Conversation, StreamingMixin, StreamResult
 
-client = AsyncOpenAI()
+client = AsyncOpenAI(max_retries=0)  # the page offers Retry, and says how long to wait
 
 
 class Chat(StreamingMixin, LiveView):

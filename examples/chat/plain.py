@@ -6,7 +6,7 @@ from openai import AsyncOpenAI
 
 from djust_stream import Conversation, StreamConsumer
 
-client = AsyncOpenAI()
+client = AsyncOpenAI(max_retries=0)  # the page offers Retry, and says how long to wait
 
 
 class Chat(StreamConsumer):
@@ -28,7 +28,7 @@ class Chat(StreamConsumer):
         """What start_stream runs, and a page's Retry again."""
         messages = self.chat.messages(system=project.SYSTEM, max_tokens=8000)
         source = client.chat.completions.create(model=project.MODEL, messages=messages, stream=True)
-        await self.stream_from(name, source, prompt=messages, on_end=self.chat.answer)
+        await self.stream_from(name, source, prompt=messages, on_end=self.chat.answering())
 
     def stream_may_retry(self, stream_name: str) -> bool:
         return bool(self.chat) and stream_name == f"reply-{self.chat.question['id']}"  # only the last
