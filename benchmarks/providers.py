@@ -6,8 +6,8 @@ One row per SDK, async and sync; a cell is "pass" or what was wrong. With --stop
 milliseconds from stop() until the server sees its connection closed, the p99 of so many. Then what
 stream_from adds to a bare loop over stream_markdown, per chunk, and what ``import djust_stream`` takes after
 Django. MISS marks what is not as it should be; the exit status is 1 when there is any. With --json all is
-one object, ``{"table": {provider: {case: "pass" or what was wrong}}, …}``. How far it is goes to stderr; it ends by
-itself, with 200 stops after about two minutes on two cores. The server: tests/model_server.py.
+one object, ``{"table": {provider: {case: "pass" or what was wrong}}, …}``. How far it is goes to
+stderr. The server: tests/model_server.py.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ which the model wrote them, each an element of its own:
     </div>
 
 The law: what the model writes is text, or Markdown made safe; never markup. The first part replaces what the
-element showed. Another source in the same answer (the model's next turn, after a tool) begins a part of its own.
+element showed. Another source in the same answer (the model's next turn, after a tool) begins a part of its
+own.
 """
 
 from __future__ import annotations

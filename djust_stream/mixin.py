@@ -54,7 +54,7 @@ log = logging.getLogger("djust_stream")
 _running: set[asyncio.Task[Any]] = set()
 
 #: Of a coroutine of start_stream: what it has shown, which its next stream_from goes on after.
-_answers: WeakKeyDictionary[asyncio.Task[Any] | None, Answer] = WeakKeyDictionary()
+_answers: WeakKeyDictionary[asyncio.Task[Any], Answer] = WeakKeyDictionary()
 
 #: So many names' results and ways to run again a view remembers.
 _REMEMBERED = 100
@@ -446,25 +446,21 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         came; "off" as it comes; None: as the setting SMOOTH says. Law: sources/pace.py.
         on_chunk(chunk), on_event(event): before it is shown; an on_event that returns False keeps its event
         off the page. on_complete(result): ended or stopped. on_error(error). on_end(result): always; a
-        Conversation's ``answer`` is one. All may be coroutine functions.
+        Conversation's ``answering()`` is one. All may be coroutine functions.
         timeout_s: for the whole answer; first_token_timeout_s; idle_timeout_s: between two chunks.
         prompt: what the model is sent, text or messages: estimated where the provider tells no usage.
         budget: the limits to keep to; None: ``stream_budget``'s.
 
         Returns the StreamResult. When the source fails, ``result.error`` is a SourceError, the page keeps the
         text and shows a message, the log has the rest; nothing is raised. In a coroutine of start_stream with
-        the same name the stream goes on after a good end, also with the next stream_from, whose parts follow (the
-        model's next turn, after a tool); elsewhere it is started and done here.
+        the same name the stream goes on after a good end, also with the next stream_from, whose parts follow
+        (the model's next turn, after a tool); elsewhere it is started and done here.
         Raises what a callback raises, and as stream_markdown. Law: sources/run.py. Parts: answer.py.
         """
         streams = self._djust_streams if isinstance(stream_name, str) else None
         ops.check_name(stream_name)
         within = (self._djust_tasks or {}).get(stream_name) is asyncio.current_task()
-        answer = _answers.get(asyncio.current_task()) if within else None
-        if answer is None:
-            answer = Answer(self, stream_name, markdown)
-        else:
-            answer.go_on(markdown)
+        answer = _answer(self, stream_name, markdown, within)
         smoother = _smoother(answer, smooth)
         options: dict[str, Any] = {
             **{"on_chunk": on_chunk, "on_complete": on_complete, "on_error": on_error, "on_end": on_end},
@@ -477,8 +473,6 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             "on_end": _at_end(smoother, on_end),
         }
         run = Run(source, **{**options, **shown})
-        if within:
-            _answers[asyncio.current_task()] = answer
         if streams is None or streams.reader.closed:
             run.stop("cancelled")  # nobody reads: nothing is asked for
             return await run.finish()
@@ -784,6 +778,19 @@ def _remember(kept: dict[str, Any] | None, name: str, value: Any) -> dict[str, A
     if len(kept) > _REMEMBERED:
         del kept[next(iter(kept))]
     return kept
+
+
+def _answer(page: Any, name: str, markdown: bool, within: bool) -> Answer:
+    """What shows an answer; within a coroutine of start_stream the next source goes on with it."""
+    task = asyncio.current_task() if within else None
+    answer = None if task is None else _answers.get(task)
+    if answer is None:
+        answer = Answer(page, name, markdown)
+        if task is not None:
+            _answers[task] = answer
+    else:
+        answer.go_on(markdown)
+    return answer
 
 
 def _shown(

@@ -158,7 +158,9 @@ def test_what_a_chunk_says_before_it_fails_is_kept() -> None:
 )
 def test_tools_that_openai_runs_itself(item: dict[str, str], piece: str | None, name: str) -> None:
     added = {"type": "response.output_item.added", "output_index": 1, "item": item | {"id": "x"}}
-    events = read(added) + (read({"type": f"response.{piece}", "output_index": 1, "delta": "{}"}) if piece else [])
+    events = read(added) + (
+        read({"type": f"response.{piece}", "output_index": 1, "delta": "{}"}) if piece else []
+    )
     assert [(event.kind, event.data["name"], event.text) for event in events] == [
         ("tool_call", name, ""),
         *([("tool_call", "", "{}")] if piece else []),

@@ -225,7 +225,7 @@ async def test_a_source_that_ignores_its_cancellation(
 
     seen: list[Any] = []
     limits = {"timeout_s": 0.05} if how == "timeout" else {}
-    run = Run(stubborn(), on_chunk=seen.append, on_end=lambda result: seen.append(result), **limits)
+    run = Run(stubborn(), on_chunk=seen.append, on_end=seen.append, **limits)
     task = asyncio.create_task(run.finish())
     await until(lambda: run.result.chunks)
     if how == "stop":
@@ -261,7 +261,7 @@ async def test_what_is_no_source_is_said(source: Any) -> None:
     with pytest.raises(TypeError, match="a source is an iterator of text"):
         await collect_stream(source)
     view, sink = new_view()
-    with pytest.raises(TypeError, match="not (None|5|<object)"):
+    with pytest.raises(TypeError, match=r"not (None|5|<object)"):
         await view.stream_from("s", source)
     assert sink.ops("s")[-1]["op"] == "error"
 
@@ -377,7 +377,9 @@ async def test_the_turn_after_a_tool_goes_on_below_it() -> None:
     view, sink = new_view()
 
     async def answer() -> None:
-        result = await view.stream_from("s", [chat(content="Let me *see*."), chat("tool_calls", tool_calls=[call])])
+        result = await view.stream_from(
+            "s", [chat(content="Let me *see*."), chat("tool_calls", tool_calls=[call])]
+        )
         assert result.tool_calls[0].name == "weather"
         await view.stream_from("s", [chat("tool_calls", tool_calls=[call])])
         await view.stream_from("s", [chat(content="It *rains*."), chat("stop")])

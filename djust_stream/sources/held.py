@@ -8,10 +8,10 @@ The law: a stream that was stopped leaves no response open. In
     wrapper.completion_stream → openai.Stream.response      (litellm's sync wrapper has no close)
     generator → generator → generator → response            (google-genai, aiohttp)
 
-closing the outermost closes nothing: a wrapper may have no way to be closed, and a generator that waits at its
-``yield`` lets go of the inner one, which ends when it is collected, some time. Only what leads on is followed:
-the variables of suspended generators, and attributes by the names below; never ``self``, a client or a
-container, where responses of others may be. Bounded. Checked by tests/test_source_wire.py, with the SDKs.
+closing the outermost closes nothing: a wrapper may have no way to be closed, and a generator that waits at
+its ``yield`` lets go of the inner one, which ends when it is collected, some time. Only what leads on is
+followed: the variables of suspended generators, and attributes by the names below; never ``self``, a client or
+a container, where responses of others may be. Bounded. Checked by tests/test_source_wire.py, with the SDKs.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from typing import Any
 
 #: What the SDKs call what they read from.
 _NAMES = (
-    *("response", "_response", "http_response", "raw_response", "response_stream", "streaming_response"),
-    *("stream", "_stream", "raw_stream", "_raw_stream", "completion_stream", "iterator", "_iterator"),
+    *("response", "_response", "http_response", "raw_response"),
+    *("response_stream", "streaming_response", "completion_stream"),
+    *("stream", "_stream", "raw_stream", "_raw_stream", "iterator", "_iterator"),
 )
 _MOST = 100
 

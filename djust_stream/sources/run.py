@@ -139,7 +139,9 @@ class Run:
         whole.result()
         return self.result
 
-    def _begin(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[Any]] | None) -> asyncio.Task[None]:
+    def _begin(
+        self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[Any]] | None
+    ) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         for kept in (_tasks, tasks):
             if kept is not None:
@@ -150,7 +152,9 @@ class Run:
     async def _read_and_end(self, tasks: set[asyncio.Task[Any]] | None) -> None:
         error, fault = await self._outcome(tasks) if self._end is None else (None, None)
         closing = {asyncio.get_running_loop().create_task(self._upstream.close())}
-        await asyncio.wait(closing, timeout=_CLOSING_S)  # a library that does not close must not hold the page
+        await asyncio.wait(
+            closing, timeout=_CLOSING_S
+        )  # a library that does not close must not hold the page
         self._conclude(error)
         result = self.result
         if fault is not None:
@@ -172,7 +176,7 @@ class Run:
         """Read until the source ends, or has been told to; its error, and a fault that is not the source's."""
         read = self._read = asyncio.get_running_loop().create_future()
         reading = self._reading = self._begin(self._read_chunks(), tasks)
-        reading.add_done_callback(lambda _: read.done() or read.set_result(None))
+        reading.add_done_callback(lambda _: self._give_up())
         self._watch()
         try:
             await asyncio.wait({read})
@@ -187,7 +191,8 @@ class Run:
             log.warning("a source does not end when it is cancelled: its task is left behind")
             return None, None
         if reading.cancelled():
-            return (None if self._end is not None else NetworkError("the source was cancelled from within")), None
+            error = NetworkError("the source was cancelled from within")
+            return None if self._end is not None else error, None
         raised = reading.exception()
         return (raised, None) if isinstance(raised, SourceError) else (None, raised)
 
@@ -281,6 +286,7 @@ class Run:
             self._patience = reading.get_loop().call_later(_PATIENCE_S, self._give_up)
 
     def _give_up(self) -> None:
+        """It has ended, or is not waited for any longer."""
         if self._read is not None and not self._read.done():
             self._read.set_result(None)
 

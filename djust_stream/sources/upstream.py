@@ -14,7 +14,8 @@ holds it. An async source closes by itself when its task is cancelled. A sync on
 own, which may wait in ``recv``, and closing a socket under a waiting ``recv`` does neither wake it nor close
 anything: so the socket that the thread waits at is shut down, which does both.
 
-Whatever the source raises comes out as a SourceError; what is no source at all, as a TypeError. Checked by tests/test_source_upstream.py.
+Whatever the source raises comes out as a SourceError; what is no source at all is a TypeError. Checked by
+tests/test_source_run.py, and with the SDKs by tests/test_source_wire.py.
 """
 
 from __future__ import annotations
@@ -127,7 +128,8 @@ class Upstream:
         else:
             raise NoSourceError(
                 f"a source is an iterator of text or of an SDK's chunks, or a function that makes one, not "
-                f"{source!r:.80}" + (": does a function not return what it has made?" if source is None else "")
+                f"{source!r:.80}"
+                + (": does a function not return what it has made?" if source is None else "")
             )
         return chunks
 

@@ -94,7 +94,7 @@ def serve(page: Any, consumer: Any = None) -> None:
         path("", page if consumer else page.as_view()),
         path("pretend/v1/chat/completions", completions),
     ]
-    address, socket_of = ("ws/chat/", consumer) if consumer else ("ws/live/", LiveViewConsumer)
+    address, socket_of = ("ws/chat/<uuid:page>/", consumer) if consumer else ("ws/live/", LiveViewConsumer)
     sockets = SessionMiddlewareStack(URLRouter([path(address, socket_of.as_asgi())]))
     application = ProtocolTypeRouter(
         {
