@@ -173,7 +173,7 @@ class Run:
     async def _outcome(
         self, tasks: set[asyncio.Task[Any]] | None
     ) -> tuple[SourceError | None, BaseException | None]:
-        """Read until the source ends, or has been told to; its error, and a fault that is not the source's."""
+        """Read until the source ends, or has to; its error, and a fault that is not the source's."""
         read = self._read = asyncio.get_running_loop().create_future()
         reading = self._reading = self._begin(self._read_chunks(), tasks)
         reading.add_done_callback(lambda _: self._give_up())

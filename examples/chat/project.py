@@ -102,6 +102,7 @@ def serve(page: Any, consumer: Any = None) -> None:
             "websocket": AllowedHostsOriginValidator(sockets),
         }
     )
+    LISTENER.listen()  # who comes before the server is ready waits, and is not turned away
     print(f"\n  The chat is at  http://127.0.0.1:{PORT}/     (Ctrl+C ends it)\n", flush=True)
     config = uvicorn.Config(application, log_level="warning", lifespan="off")
     config.timeout_graceful_shutdown = 1
