@@ -87,16 +87,15 @@ class Record:
     def add(self, seq: int, frame: str, batch: Batch) -> None:
         """Keep a frame, and the batch that it was made from."""
         self.seq = seq
-        if self._merged is not None:
-            self._merge(self._merged, batch)
+        if (merged := self._merged) is not None:
+            try:
+                if merged.absorb(batch) > self._max_bytes:
+                    self._outgrow()
+            except (OverflowError, MemoryError):
+                self._outgrow()
         (self._log or self.open()).append(seq, frame)
 
-    def _merge(self, merged: Batch, batch: Batch) -> None:
-        try:
-            if merged.absorb(batch) <= self._max_bytes:
-                return
-        except (OverflowError, MemoryError):
-            pass
+    def _outgrow(self) -> None:
         self._merged = None
         log.warning(
             "stream %r is longer than %s bytes (MAX_STREAM_BYTES of DJUST_STREAM): a reader that comes back "
