@@ -784,7 +784,17 @@ class Stream(BatchOwner):
 class Streams(dict[str, Stream]):
     """The streams of one connection, by name; ended ones too."""
 
-    __slots__ = ("__weakref__", "_ended", "_give_up", "_watches", "keep", "limits", "on_open", "reader", "store")
+    __slots__ = (
+        "__weakref__",
+        "_ended",
+        "_give_up",
+        "_watches",
+        "keep",
+        "limits",
+        "on_open",
+        "reader",
+        "store",
+    )
 
     #: So many ended streams are remembered: by their seq when they are started again, and to refuse
     #: what comes after their end.

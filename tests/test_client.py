@@ -260,9 +260,7 @@ def test_a_name_is_only_a_name(open_page: OpenPage, name: str) -> None:
     }""",
         name,
     )
-    assert page.apply([compact(["start"], "x", [0, "<p>y</p>"], ["done"], stream=name)]) == [
-        "x<p>y</p>"
-    ]
+    assert page.apply([compact(["start"], "x", [0, "<p>y</p>"], ["done"], stream=name)]) == ["x<p>y</p>"]
     assert page.eval("document.querySelectorAll('img').length") == 0
     assert page.console == []
 
@@ -453,9 +451,7 @@ def test_without_a_connection_of_ours_there_is_no_retry_to_press(open_page: Open
 def test_a_hole_is_told(open_page: OpenPage) -> None:
     page = open_page('<div dj-stream="s" id="root"></div>')
     record_events(page)
-    frames = [compact(str(n), n=n) for n in (1, 2, 5, 6, 1, 2)] + [
-        compact("x", n=4, stream="none")
-    ]
+    frames = [compact(str(n), n=n) for n in (1, 2, 5, 6, 1, 2)] + [compact("x", n=4, stream="none")]
     assert page.apply(frames)[-1] == "125612"
     assert [row for row in page.eval("seen") if row[0] == "gap"] == [
         ["gap", "root", {"stream": "s", "expected": 3, "seq": 5}],

@@ -149,9 +149,7 @@ def test_selectors(client: BrowserPage) -> None:
 
 def test_what_else_a_page_tells() -> None:
     page = Page()
-    page.apply('{"type":"stream.welcome","form":"compact"}').apply(
-        {"s": "a", "n": 1, "o": [["start"], "x"]}
-    )
+    page.apply('{"type":"stream.welcome","form":"compact"}').apply({"s": "a", "n": 1, "o": [["start"], "x"]})
     assert page.messages == [{"type": "stream.welcome", "form": "compact"}]
     assert page.active == page.streams == ["a"]
     page.apply({"s": "a", "n": 3, "o": [["error", "no"], ["new", 1]]})
