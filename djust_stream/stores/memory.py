@@ -111,6 +111,7 @@ class MemoryLog:
         "_keep_s",
         "_lock",
         "_loop",
+        "_most_bytes",
         "_snapshot",
         "_store",
         "ended",
@@ -123,6 +124,7 @@ class MemoryLog:
 
     def __init__(self, store: MemoryStore, stream_id: str, snapshot: Snapshot, keep_s: float) -> None:
         self._store = store
+        self._most_bytes = store.log_bytes
         self._id = stream_id
         self._snapshot = snapshot
         self._keep_s = keep_s
@@ -144,7 +146,7 @@ class MemoryLog:
         self.frames[1].append(frame)
         self.seq = seq
         self._bytes += len(frame) + _FRAME_BYTES
-        if self._bytes > self._store.log_bytes:
+        if self._bytes > self._most_bytes:
             self._trim()
         if self._followers:
             self._wake()
@@ -215,12 +217,12 @@ class MemoryLog:
     def _trim(self) -> None:
         """Half of it goes at a time: the cost of a frame stays what it is."""
         first, frames = self.frames
-        keep, left = len(frames), self._store.log_bytes // 2
+        keep, left = len(frames), self._most_bytes // 2
         while keep and left >= len(frames[keep - 1]) + _FRAME_BYTES:
             keep -= 1
             left -= len(frames[keep]) + _FRAME_BYTES
         self.frames = (first + keep, frames[keep:])
-        self._bytes = self._store.log_bytes // 2 - left
+        self._bytes = self._most_bytes // 2 - left
 
 
 def _nothing() -> None:
