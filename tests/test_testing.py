@@ -296,6 +296,11 @@ def test_any_chunking_of_a_consumer(patched: ScriptedSource) -> None:
     assert patched.calls[0] == (("Why?",), {}) and len(patched.calls) == 21
 
 
+def test_without_djangos_test_environment(patched: ScriptedSource) -> None:
+    with override_settings(ALLOWED_HOSTS=["example.org"]):
+        assert play(Chat, patched, ask={"question": "Hi"}).ended == {"answer": "done"}
+
+
 def test_a_consumer_that_does_not_show_the_same_is_told(patched: ScriptedSource) -> None:
     with pytest.raises(AssertionError, match=r"seed \d+ shows another page") as raised:
         assert_same_page(BadChat, patched, ask={"question": "Why?"})

@@ -11,7 +11,8 @@ The law: a stream that was stopped leaves no response open. In
 closing the outermost closes nothing: a wrapper may have no way to be closed, and a generator that waits at
 its ``yield`` lets go of the inner one, which ends when it is collected, some time. Only what leads on is
 followed: the variables of suspended generators, and attributes by the names below; never ``self``, a client
-or a container, where responses of others may be. Bounded. Checked by tests/test_source_wire.py, with the SDKs.
+or a container, where responses of others may be. Bounded. Checked by tests/test_source_wire.py, with the
+SDKs.
 """
 
 from __future__ import annotations
