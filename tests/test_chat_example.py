@@ -157,7 +157,10 @@ def test_a_new_turn_comes_into_view(visit: Visit, model: ModelServer) -> None:
     below = f"{REPLY}.lastElementChild.getBoundingClientRect().bottom - {field}.top"
     for n, scenario in enumerate(("text", "thinking", "tool", "429", "error")):
         model.scenario = scenario
-        ask(page, f"Question {n}: what is to be said of it on a narrow page?")
+        ask(
+            page,
+            f"Question {n}, which takes many lines: " + "what is to be said of it on a narrow page? " * 5,
+        )
         page.wait(f"{IDLE} && !({BUSY}) && {REPLY}.textContent !== ''")
         page.wait(f"{below} <= 0")
         assert page.eval(f"{REPLY}.getBoundingClientRect().bottom > 0")
