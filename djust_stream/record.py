@@ -27,12 +27,20 @@ from time import monotonic
 
 from . import ops
 from ._core import FORM_COMPACT, Batch
-from .stores import Log, Store
+from .stores import ASK_S, Log, Store
 
 log = logging.getLogger("djust_stream")
 
 #: So much of the id says in every frame which of the streams of its name it is.
 EPOCH = 6
+
+
+async def abandoned(log: Log, window_s: float) -> None:
+    """Returns when nobody has followed the stream for so long."""
+    since = monotonic()
+    while (left_s := since + window_s - monotonic()) > 0:
+        await asyncio.sleep(min(left_s, ASK_S))
+        since = max(since, await log.followed_at())
 
 
 class Record:
@@ -122,14 +130,6 @@ class Record:
             self._over = True
             self._merged = self.on_stop = self.on_follow = None
             self._log.end(keep=False)
-
-    async def abandoned(self, window_s: float) -> None:
-        """Returns when nobody has followed the stream for so long."""
-        since = monotonic()
-        while monotonic() - since < window_s:
-            await asyncio.sleep(window_s / 4)
-            if await self.open().is_followed():
-                since = monotonic()
 
     def _stop(self) -> None:
         if self.on_stop is not None:

@@ -115,9 +115,12 @@ class Visit:
         self._cursors.clear()
 
     def window_s(self, name: str) -> float:
-        """For how long a stream of that name goes on without a reader."""
+        """For how long a stream of that name goes on without a reader. Raises ValueError."""
         view = self._view()
-        return 0.0 if view is None else view.stream_window_s(name)
+        window_s = 0.0 if view is None else view.stream_window_s(name)
+        if isinstance(window_s, bool) or not isinstance(window_s, int | float) or not 0 <= window_s <= 86400:
+            raise ValueError(f"stream_window_s({name!r}) is 0 to 86,400 seconds, not {window_s!r}")
+        return window_s
 
     # -- what the page asks for ------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import project  # noqa: F401  (sets Django up)
 import pytest
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.middleware.gzip import GZipMiddleware
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory, override_settings
@@ -335,6 +336,32 @@ def test_an_id_is_its_owners() -> None:
         accepted += Ids.read(good, f"user {number + 2}") is not None
     assert accepted == 0
     assert Ids.read(Ids("b" * 22, "user 2").of(1), "user 1") is None
+    assert Ids.read(good, "") is None
+
+
+def test_a_session_that_begins_with_the_answer() -> None:
+    """The middleware saves it, and only then it has a key: the cookie comes with the response itself."""
+
+    def view(request: HttpRequest) -> StreamResponse:
+        request.session["asked"] = True
+        return StreamResponse(lambda: iter(PIECES), request, name="reply")
+
+    def ask(cookie: str = "", **headers: str) -> StreamResponse:
+        request = get(HTTP_COOKIE=f"sessionid={cookie}", **headers)
+        answer: StreamResponse = SessionMiddleware(view)(request)
+        return answer
+
+    with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.cache"):
+        first = ask()
+        *_, last, _end = read(first)
+        cookie = first.cookies["sessionid"].value
+        back = ask(cookie, HTTP_LAST_EVENT_ID="0" + last.id[last.id.index(".") :])
+        assert back.status_code == 200
+        assert "ld</strong>" in b"".join(back).decode()
+        own = ask(cookie)  # bound to it from now on
+        *_, last, _end = read(own)
+        assert ask(cookie, HTTP_LAST_EVENT_ID=last.id).status_code == 200
+        assert ask(ask().cookies["sessionid"].value, HTTP_LAST_EVENT_ID=last.id).status_code == 204
 
 
 @given(st.text(max_size=90))

@@ -24,6 +24,7 @@ from typing import Any
 from .. import conf
 from .._core import FORM_COMPACT
 from ..mixin import StreamingMixin
+from ..record import abandoned
 from ..sources import StreamResult, sse_format, sse_stream
 from ..stores import Log, Piece, Store
 from .slots import Slot
@@ -104,10 +105,9 @@ class Writer:
     async def _give_up(self) -> None:
         """End it when nobody has come back for so long."""
         assert self._task is not None and self._log is not None
-        left_s = self.window_s
-        while left_s > 0 and not self._task.done():
-            await asyncio.wait({self._task}, timeout=self.window_s / 4)
-            left_s = self.window_s if await self._log.is_followed() else left_s - self.window_s / 4
+        nobody = asyncio.ensure_future(abandoned(self._log, self.window_s))
+        await asyncio.wait({self._task, nobody}, return_when=asyncio.FIRST_COMPLETED)
+        nobody.cancel()
         self._cancel()
 
     async def _write(self, write: Callable[[], Awaitable[None]]) -> None:

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from math import inf
 from threading import Lock
 from time import monotonic
 
@@ -109,6 +110,7 @@ class MemoryLog:
         "_followers",
         "_id",
         "_keep_s",
+        "_left_at",
         "_lock",
         "_loop",
         "_snapshot",
@@ -129,6 +131,7 @@ class MemoryLog:
         self._loop = asyncio.get_running_loop()
         self._followers: list[_Follower] = []  # replaced, never changed
         self._lock = Lock()  # of those who replace it
+        self._left_at = -inf
         self._bytes = 0
         self.frames: tuple[int, list[str]] = (1, [])  # seq of the first, and all; replaced together
         self.seq = 0
@@ -158,9 +161,9 @@ class MemoryLog:
         else:
             self.forget()
 
-    async def is_followed(self) -> bool:
-        """Does anybody follow the stream now?"""
-        return bool(self._followers)
+    async def followed_at(self) -> float:
+        """When somebody followed the stream last; see Log."""
+        return monotonic() if self._followers else self._left_at
 
     # -- the store's and the followers' side ---------------------------------------------------------
 
@@ -207,6 +210,7 @@ class MemoryLog:
         """And no longer."""
         with self._lock:
             self._followers = [other for other in self._followers if other is not follower]
+            self._left_at = monotonic()
 
     def _wake(self) -> None:
         for follower in self._followers:

@@ -154,9 +154,10 @@ class RedisLog(MemoryLog):
         self._finish("gone")
         super().forget()
 
-    async def is_followed(self) -> bool:
-        """Does anybody, in any process, follow the stream? Yes, when Redis cannot be asked."""
-        return await super().is_followed() or await self._lane.is_followed(self.key)
+    async def followed_at(self) -> float:
+        """When somebody, in any process, followed the stream last: now, when Redis cannot be asked."""
+        here = await super().followed_at()
+        return here if self._followers or not await self._lane.is_followed(self.key) else monotonic()
 
     def _finish(self, how: str) -> None:
         if not self.over:
