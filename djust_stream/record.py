@@ -56,6 +56,7 @@ class Record:
         "handed",
         "id",
         "name",
+        "note",
         "on_follow",
         "on_stop",
         "seq",
@@ -69,6 +70,7 @@ class Record:
         self.epoch = self.id[:EPOCH]
         self.seq = 0
         self.handed = False  # has anybody what it takes to come back?
+        self.note: Callable[[], str] | None = None  # what every reader gets with the end, asked for then
         self.on_stop: Callable[[], None] | None = None
         self.on_follow: Callable[[], None] | None = None
         self._store = store
@@ -122,13 +124,14 @@ class Record:
         """The last frame was added. What nobody can come back to is forgotten at once."""
         self._over = True
         self.on_stop = self.on_follow = None
-        self.open().end(keep=self.handed)
+        self.open().end(keep=self.handed, note="" if self.note is None else self.note())
+        self.note = None
 
     def drop(self) -> None:
         """The stream is given up: its end will not come, if it has not."""
         if self._log is not None and not self._over:
             self._over = True
-            self._merged = self.on_stop = self.on_follow = None
+            self._merged = self.note = self.on_stop = self.on_follow = None
             self._log.end(keep=False)
 
     def _stop(self) -> None:

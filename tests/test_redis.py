@@ -299,6 +299,16 @@ async def test_stop_reaches_the_producer(stores: Stores) -> None:
     assert (producer.stopped, other.stopped) == (1, 0)
 
 
+async def test_every_reader_gets_the_note_of_the_end(stores: Stores) -> None:
+    producer = Producer(stores.near)
+    await producer.produce(2, 0.02)
+    producer.log.end(note='{"output_tokens": 3}')
+    for store in (stores.near, stores.far):
+        pieces = [piece async for piece in store.follow(producer.id, 1)]
+        assert pieces[-1] == ("end", 2, ('{"output_tokens": 3}',))
+        assert [piece.kind for piece in pieces] == ["frames", "end"]
+
+
 async def test_the_producer_knows_who_follows(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane, "MARK_S", 0.6)
     producer = Producer(stores.near)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,6 +27,7 @@ from .._core import FORM_COMPACT
 from ..mixin import StreamingMixin
 from ..record import abandoned
 from ..sources import StreamResult, sse_format, sse_stream
+from ..sources.sse import usage_data
 from ..stores import Log, Piece, Store
 from .slots import Slot
 
@@ -65,7 +67,7 @@ class Writer:
         if self._name is not None:
             write = self._write_frames
             self._page = _Page(self.pipe, self.window_s)
-            self.stream_id, self._log = self._page.open(self._name)
+            self.stream_id, self._log = self._page.open(self._name, self._usage)
         else:
             write = self._write_events
             if self.window_s:
@@ -143,11 +145,18 @@ class Writer:
                 self._log.end(keep=whole)
             await events.aclose()
 
+    def _keep_result(self, result: StreamResult) -> None:
+        """Before the last frame; of a stopped stream after it."""
+        self.result = result
+
+    def _usage(self) -> str:
+        return "" if self.result is None else json.dumps(usage_data(self.result))
+
     async def _write_frames(self) -> None:
         assert self._page is not None and self._name is not None
         try:
-            self.result = await self._page.stream_from(
-                self._name, self._source, markdown=self._markdown, **self._options
+            await self._page.stream_from(
+                self._name, self._source, markdown=self._markdown, on_end=self._keep_result, **self._options
             )
         except Exception:
             log.exception("a callback of a StreamResponse failed; its reader sees a message, the text stays")
@@ -166,13 +175,14 @@ class _Page(StreamingMixin):
     def stream_window_s(self, stream_name: str) -> float:
         return self._window_s
 
-    def open(self, name: str) -> tuple[str, Log | None]:
-        """Begin the stream: its id and its log, if it has one."""
+    def open(self, name: str, note: Callable[[], str]) -> tuple[str, Log | None]:
+        """Begin the stream: its id and its log, if it has one. note: what the log's end says."""
         assert self._djust_streams is not None
         stream = self._djust_streams.open(name)
         record = stream.record
         if record is None:
             return "", None
+        record.note = note
         record.handed = True  # the ids of its events are what a reader comes back with
         return record.id, record.open()
 

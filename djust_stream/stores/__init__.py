@@ -37,7 +37,7 @@ class Piece(NamedTuple):
 
     "frames": texts are frames, the last one is seq, no gap between them nor before the first.
     "snapshot": texts is one text that stands for everything up to and including seq.
-    "end": the stream has ended and the reader has all of it; nothing follows.
+    "end": the stream has ended and the reader has all of it; nothing follows. texts: the log's note, if it has one.
     "gone": what comes next cannot be had any more, or never was; nothing follows.
     """
 
@@ -62,9 +62,10 @@ class Log(Protocol):
         Never waits and never raises: what a store cannot keep is gone for its readers, not for the producer.
         """
 
-    def end(self, *, keep: bool = True) -> None:
+    def end(self, *, keep: bool = True, note: str = "") -> None:
         """The last frame is in: forget the stream after ``keep_s``; keep=False: now, whoever follows is
-        told "gone" unless it has all. Once; nothing is appended afterwards."""
+        told "gone" unless it has all. note: what every reader gets with the end. Once; nothing is appended
+        afterwards."""
 
     async def followed_at(self) -> float:
         """When somebody, in any process, was last seen to follow the stream, by ``monotonic()``: now, while

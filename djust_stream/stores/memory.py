@@ -66,8 +66,11 @@ class MemoryStore:
                     texts = frames[seq + 1 - first :]
                     seq += len(texts)
                     yield Piece("frames", seq, texts)
-                elif log.ended or log.forgotten:
-                    yield Piece("end" if log.ended else "gone", seq)
+                elif log.ended:
+                    yield Piece("end", seq, (log.note,) if log.note else ())
+                    return
+                elif log.forgotten:
+                    yield Piece("gone", seq)
                     return
                 else:
                     await follower.wait(seq)
@@ -118,6 +121,7 @@ class MemoryLog:
         "ended",
         "forgotten",
         "frames",
+        "note",
         "on_follow",
         "on_stop",
         "seq",
@@ -136,6 +140,7 @@ class MemoryLog:
         self.frames: tuple[int, list[str]] = (1, [])  # seq of the first, and all; replaced together
         self.seq = 0
         self.ended = False
+        self.note = ""
         self.forgotten = False
         self.on_stop: Callable[[], None] | None = None
         self.on_follow: Callable[[], None] | None = None
@@ -152,9 +157,10 @@ class MemoryLog:
         if self._followers:
             self._wake()
 
-    def end(self, *, keep: bool = True) -> None:
+    def end(self, *, keep: bool = True, note: str = "") -> None:
         """The last frame is in; see Log."""
         if keep:
+            self.note = note
             self.ended = True
             self._store.keep(self, self._keep_s)
             self._wake()

@@ -144,10 +144,10 @@ class RedisLog(MemoryLog):
         super().append(seq, frame)
         self._lane.write(self)
 
-    def end(self, *, keep: bool = True) -> None:
+    def end(self, *, keep: bool = True, note: str = "") -> None:
         """The last frame is in; see Log."""
+        super().end(keep=keep, note=note)
         self._finish("end" if keep else "gone")
-        super().end(keep=keep)
 
     def forget(self) -> None:
         """Nobody finds the stream any more."""
@@ -193,7 +193,7 @@ class RedisLog(MemoryLog):
             size += len(text) + _ENTRY_BYTES
             out.append(("XADD", self.key, *must_be, f"{seq}-0", "f", text))
         if self.over and not self.finished:
-            out.append(("XADD", self.key, f"{self.seq}-1", self.over, ""))
+            out.append(("XADD", self.key, f"{self.seq}-1", self.over, self.note))
             if self.over == "gone":
                 out.append(("DEL", self.key + ":state"))
         if self.over or not self._filled:

@@ -802,7 +802,7 @@ export function connectSse(url, options = {}) {
   /** @type {Shown} */
   const shown = { root, states: new Map() };
   const aborter = new AbortController();
-  let [lastId, delayMs, attempt, over, timer] = ["", firstDelayMs, 0, false, 0];
+  let [lastId, delayMs, attempt, over, timer, opened] = ["", firstDelayMs, 0, false, 0, false];
   /** @type {EventSource | undefined} */
   let source;
 
@@ -838,7 +838,8 @@ export function connectSse(url, options = {}) {
     if (type === "error" && message?.code === "gone") lose();
     else if (type !== "end") emit(document, "message", { type, data, id });
     if (type !== "end") return;
-    for (const [stream] of shown.states) emit(query(root, streamSelector(stream)) ?? document, "usage", { stream, ...message });
+    if (message && "output_tokens" in message)
+      for (const [stream] of shown.states) emit(query(root, streamSelector(stream)) ?? document, "usage", { stream, ...message });
     answer.close();
   }
 
@@ -891,13 +892,23 @@ export function connectSse(url, options = {}) {
     lose(error);
   }
 
+  /** It gives up for good when it is refused, and tells nobody why: a fetch goes on from there. */
+  function refused() {
+    if (over) return;
+    if (lastId || opened) later();
+    else void run();
+  }
+
   function listen() {
     source = new EventSource(address);
-    source.onopen = () => emit(document, "open", { url: address });
+    source.onopen = () => {
+      opened = true;
+      emit(document, "open", { url: address });
+    };
     for (const type of ["message", "end", "error"])
       source.addEventListener(type, (event) => {
         if (event instanceof MessageEvent) take(type, event.data, event.lastEventId);
-        else if (source?.readyState === EventSource.CLOSED) over || lose();
+        else if (source?.readyState === EventSource.CLOSED) refused();
         else emit(document, "reconnect", { url: address, attempt: ++attempt });
       });
   }
