@@ -291,6 +291,32 @@ async def test_without_a_window_the_reader_takes_the_source_along() -> None:
 
 
 @pytest.mark.parametrize("name", [None, "reply"])
+async def test_a_reader_that_leaves_at_once_takes_the_source_along(name: str | None) -> None:
+    """Before the source's task had its first step."""
+    source = iter(open(__file__, encoding="utf-8"))  # noqa: ASYNC230, SIM115
+    pieces = aiter(StreamResponse(source, aget(), name=name, resume_s=0))
+    await anext(pieces)
+    await pieces.aclose()
+    await asyncio.sleep(0)
+    assert source.closed  # type: ignore[attr-defined]
+    assert slots.taken() == 0
+
+
+@pytest.mark.parametrize("resume_s", [0, 30])
+async def test_frames_that_are_larger_than_the_log(resume_s: float) -> None:
+    """A reader that keeps up gets them, also past MAX_STREAM_BYTES, where no snapshot would help."""
+    line = "word " * 200
+    with override_settings(DJUST_STREAM={"LOG_BYTES": 4096, "MAX_STREAM_BYTES": 20_000}):
+        source = iter([line * 10] * 5)
+        events = await aread(StreamResponse(source, aget(), name="r", markdown=False, resume_s=resume_s))
+    *frames, end = (event.json for event in events)
+    assert [frame["n"] for frame in frames] == list(range(1, len(frames) + 1))
+    texts = [text for frame in frames for op in frame["o"] if op[0] in ("t", "ta", "tr") for text in op[1:]]
+    assert "".join(texts) == line * 50
+    assert end["output_tokens"] > 0
+
+
+@pytest.mark.parametrize("name", [None, "reply"])
 async def test_stop_is_a_request(name: str | None) -> None:
     closed = asyncio.Event()
 

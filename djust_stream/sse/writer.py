@@ -59,6 +59,7 @@ class Writer:
         self._log: Log | None = None
         self._page: _Page | None = None
         self._task: asyncio.Task[None] | None = None
+        self._begun = False
 
     def start(self) -> None:
         """Begin; in the event loop in which it will run."""
@@ -76,7 +77,7 @@ class Writer:
                 self._log.on_stop = self._cancel
         self._task = asyncio.get_running_loop().create_task(self._write(write))
         _tasks.add(self._task)
-        self._task.add_done_callback(_tasks.discard)
+        self._task.add_done_callback(self._over)
 
     def discard(self) -> None:
         """It will not be started."""
@@ -113,11 +114,16 @@ class Writer:
         self._cancel()
 
     async def _write(self, write: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await write()
-        finally:
-            self._slot.free()
-            self.pipe.end()
+        self._begun = True
+        await write()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Also of a task that was cancelled before its first step."""
+        _tasks.discard(task)
+        if not self._begun:
+            discard(self._source)
+        self._slot.free()
+        self.pipe.end()
 
     async def _write_events(self) -> None:
         seq = 0

@@ -2,7 +2,7 @@
 
     store = MemoryStore(log_bytes=256 << 10)
 
-The law is the store's (stores/__init__.py). A log holds its newest frames, ``log_bytes`` of them at most; who
+The law is the store's (stores/__init__.py). A log holds its newest frame and ``log_bytes`` of those before; who
 is further back gets the stream's own snapshot, made when it is asked for and not before. So a stream with
 nobody behind pays one append to a list for each frame.
 
@@ -223,14 +223,15 @@ class MemoryLog:
             follower.wake()
 
     def _trim(self) -> None:
-        """Half of it goes at a time: the cost of a frame stays what it is."""
+        """Half of it goes at a time: the cost of a frame stays what it is. The newest frame stays, however
+        large: a reader that keeps up needs no snapshot."""
         first, frames = self.frames
-        keep, left = len(frames), self._store.log_bytes // 2
+        keep, left = len(frames) - 1, self._store.log_bytes // 2
         while keep and left >= len(frames[keep - 1]) + _FRAME_BYTES:
             keep -= 1
             left -= len(frames[keep]) + _FRAME_BYTES
         self.frames = (first + keep, frames[keep:])
-        self._bytes = self._store.log_bytes // 2 - left
+        self._bytes = self._store.log_bytes // 2 - left + len(frames[-1]) + _FRAME_BYTES
 
 
 def _nothing() -> None:
