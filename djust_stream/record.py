@@ -5,8 +5,8 @@
     record.end()                             # the last one was
 
 The law: at any time the snapshot, applied to the page as it was before the stream, leaves it as frames 1 to
-seq would have. It is the ops of all frames merged into one by the laws of the batch (csrc/core/batch.c), so it
-is right by construction for text, HTML and Markdown, whatever has been cut, patched or superseded on the way:
+seq would have. It is the ops of all frames merged into one by the laws of the batch (csrc/core/batch.c), so
+it is right by construction for text, HTML and Markdown, whatever has been cut, patched or superseded on the way:
 
     frame 1: start, text "a"    frame 2: text "b"    frame 3: replace "<p>c</p>"
     snapshot 3: start, text "", replace "<p>c</p>"
@@ -97,16 +97,15 @@ class Record:
     def add(self, seq: int, frame: str, batch: Batch) -> None:
         """Keep a frame, and the batch that it was made from."""
         self.seq = seq
-        if self._merged is not None:
-            self._merge(self._merged, batch)
+        if (merged := self._merged) is not None:
+            try:
+                if merged.absorb(batch) > self._max_bytes:
+                    self._outgrow()
+            except (OverflowError, MemoryError):
+                self._outgrow()
         (self._log or self.open()).append(seq, frame)
 
-    def _merge(self, merged: Batch, batch: Batch) -> None:
-        try:
-            if merged.absorb(batch) <= self._max_bytes:
-                return
-        except (OverflowError, MemoryError):
-            pass
+    def _outgrow(self) -> None:
         self._merged = None
         log.warning(
             "stream %r is longer than %s bytes (MAX_STREAM_BYTES of DJUST_STREAM): a reader that comes back "

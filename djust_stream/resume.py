@@ -9,7 +9,7 @@ was handed to the same user or session (access.py), and those that the view's ``
 allow. Whatever else it asks for is answered as if there were no such stream. One cursor for each name; a
 stream of that name that the connection itself begins takes its place.
 
-tests/spec/wire.md has the messages; tests/test_visit.py, tests/test_resume_server.py and tests/test_access.py check.
+tests/spec/wire.md has the messages; tests/test_visit.py, test_resume_server.py and test_access.py check.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class Visit:
     # -- inside ------------------------------------------------------------------------------------
 
     async def _ask(self, allowed: Any, user: Any, stream_id: str) -> bool:
-        """The answer of can_follow or can_stop; no, when it fails: that must not cost the page its streams."""
+        """The answer of can_follow or can_stop; no, when it fails: that must not cost a page its streams."""
         try:
             if inspect.iscoroutinefunction(allowed):
                 return bool(await allowed(user, stream_id))

@@ -247,14 +247,37 @@ class Reader:
         """Send what waits in the stream as soon as the connection is free. In the connection's loop."""
         if self.closed:
             return
-        self._due[stream] = None
-        if not self.busy:
-            self.busy = True
-            self._task = _start(self._pump(), self._context)
-            if self._task is not None:
-                count("waits")
-                self._progress_at = monotonic()
-                self._watch()
+        if self.busy or stream.greeting is not None:
+            self._due[stream] = None
+            if not self.busy:
+                self._start(None)
+            return
+        self.busy = True
+        sending: Awaitable[object] | None = None
+        message = self._message_of(stream)
+        if message is not None:
+            try:
+                sending = self.sink.send(message)
+            except Exception as error:
+                self._fail(error)
+                self.busy = False
+                return
+            if sending is FINISHED:  # most are: a coroutine for each would cost as much as the rest
+                self._sent += 1
+                sending = None
+        if sending is None and not self._due:
+            self.busy = False
+        else:
+            self._start(sending)
+
+    def _start(self, sending: Awaitable[object] | None) -> None:
+        """Go on with a message that the sink has begun to send, and with those that are due."""
+        self.busy = True
+        self._task = _start(self._pump(sending), self._context)
+        if self._task is not None:
+            count("waits")
+            self._progress_at = monotonic()
+            self._watch()
 
     def discard(self, stream: Source) -> None:
         """Send nothing more of the stream."""
@@ -270,38 +293,48 @@ class Reader:
         if on_close is not None:
             on_close()
 
-    async def _pump(self) -> None:
+    async def _pump(self, sending: Awaitable[object] | None) -> None:
         due = self._due
         try:
-            while due:
-                stream = next(iter(due))
-                del due[stream]
-                try:
-                    message = stream.take()
-                except Exception:
-                    # One stream's fault must not cost the others of this connection a frame.
-                    log.exception("stream %r: its frame could not be made; it ends here", stream.name)
-                    message = stream.fail()
-                if stream.greeting is not None:
-                    greeting, stream.greeting = stream.greeting, None
-                    await self.sink.send(greeting)
-                if message is not None:
-                    await self.sink.send(message)
+            while sending is not None or due:
+                if sending is None:
+                    stream = next(iter(due))
+                    del due[stream]
+                    message = self._message_of(stream)
+                    if stream.greeting is not None:
+                        greeting, stream.greeting = stream.greeting, None
+                        await self.sink.send(greeting)
+                    if message is not None:
+                        sending = self.sink.send(message)
+                if sending is not None:
+                    await sending
+                    sending = None
                     self._sent += 1
                 if self.sink.closed:
                     self.close()
-        except (OSError, RuntimeError) as error:
-            # How servers say that the peer is gone: OSError (ASGI 2.4), RuntimeError (after a close).
-            log.info("the connection is gone, its streams end: %r", error)
-            self.close()
-        except Exception:
-            log.exception("a frame could not be sent; its connection gets no more")
-            self.close()
+        except Exception as error:
+            self._fail(error)
         finally:
             self.busy = False
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
+
+    def _message_of(self, stream: Source) -> str | None:
+        try:
+            return stream.take()
+        except Exception:
+            # One stream's fault must not cost the others of this connection a frame.
+            log.exception("stream %r: its frame could not be made; it ends here", stream.name)
+            return stream.fail()
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, OSError | RuntimeError):
+            # How servers say that the peer is gone: OSError (ASGI 2.4), RuntimeError (after a close).
+            log.info("the connection is gone, its streams end: %r", error)
+        else:
+            log.error("a frame could not be sent; its connection gets no more", exc_info=error)
+        self.close()
 
     # -- a reader that does not read --------------------------------------------------------------
 
@@ -528,9 +561,10 @@ class Stream(BatchOwner):
     def take(self) -> str | None:
         """The next frame as a message, or None; nothing is pending afterwards."""
         batch = self._batch
-        for target, document in list(self._documents.items()):
-            if document.pending_bytes:
-                document.flush(batch, target, False)
+        if self._documents:
+            for target, document in list(self._documents.items()):
+                if document.pending_bytes:
+                    document.flush(batch, target, False)
         if self._room is not None:
             self._room.set()
             self._room = None
@@ -541,8 +575,10 @@ class Stream(BatchOwner):
             self._first_s = now - self._opened_at
         try:
             message = batch.encode(self.seq + 1, self.reader.sink.form)
-            if self.record is not None:
-                self._keep(message)
+            if (record := self.record) is not None:
+                record.add(self.seq + 1, message, batch)
+                if self.ended is not None:
+                    record.end()
         finally:
             batch.clear()
         self.seq += 1
@@ -558,7 +594,8 @@ class Stream(BatchOwner):
         self._tell("error")
         message = self._batch.encode(self.seq + 1, self.reader.sink.form)
         if self.record is not None:
-            self._keep(message)
+            self.record.add(self.seq + 1, message, self._batch)
+            self.record.end()
         self._batch.clear()
         self.seq += 1
         return message
@@ -587,14 +624,6 @@ class Stream(BatchOwner):
             self._room = None
 
     # -- inside ---------------------------------------------------------------------------------
-
-    def _keep(self, message: str) -> None:
-        """Into the record; the frame that ends the stream is the last one."""
-        record = self.record
-        assert record is not None
-        record.add(self.seq + 1, message, self._batch)
-        if self.ended is not None:
-            record.end()
 
     def _be_quick(self, until: Deadline) -> None:
         """Until then a push has nothing to do but push, and stream_text needs nobody but the batch."""
@@ -755,7 +784,17 @@ class Stream(BatchOwner):
 class Streams(dict[str, Stream]):
     """The streams of one connection, by name; ended ones too."""
 
-    __slots__ = ("__weakref__", "_ended", "_give_up", "_watches", "keep", "limits", "on_open", "reader", "store")
+    __slots__ = (
+        "__weakref__",
+        "_ended",
+        "_give_up",
+        "_watches",
+        "keep",
+        "limits",
+        "on_open",
+        "reader",
+        "store",
+    )
 
     #: So many ended streams are remembered: by their seq when they are started again, and to refuse
     #: what comes after their end.

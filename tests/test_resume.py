@@ -174,8 +174,8 @@ def test_the_page_after_any_cuts_is_the_page_without(events: list[Any], log_byte
 
 @pytest.mark.parametrize("max_bytes", [16 << 20, 100_000])
 async def test_nobody_waits_for_a_reader_that_falls_behind_and_nothing_grows(max_bytes: int) -> None:
-    """All readers are cursors. One reads nothing: the log stays within its limit, the producer goes on, and the
-    reader is skipped ahead by a snapshot, or told when the stream has outgrown that."""
+    """All readers are cursors. One reads nothing: the log stays within its limit, the producer goes on, and
+    the reader is skipped ahead by a snapshot, or told when the stream has outgrown that."""
     store = MemoryStore(log_bytes=8192)
     record = Record("s", store, window_s=5, max_bytes=max_bytes)
     record.handed = True

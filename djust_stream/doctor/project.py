@@ -112,8 +112,8 @@ def origin() -> Iterator[Finding]:
         yield warning(
             "origin",
             f"Any site's page may open {', '.join(open_to_all)} in the name of your users.",
-            "Wrap the URLRouter in channels.security.websocket.AllowedHostsOriginValidator; for a StreamConsumer, "
-            "name the sites in its allowed_origins.",
+            "Wrap the URLRouter in channels.security.websocket.AllowedHostsOriginValidator; for a "
+            "StreamConsumer, name the sites in its allowed_origins.",
         )
     elif routed:
         yield ok("origin", "WebSockets are opened for pages of allowed origins only.")

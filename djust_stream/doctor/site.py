@@ -465,8 +465,8 @@ def _unreachable(url: str, fault: Exception, timeout_s: float) -> Finding:
         return error(
             "url",
             f"{url}: no answer within {timeout_s:g} s.",
-            "Is the server up, and has it a worker that is not busy with another stream (gunicorn's default is one, "
-            "for one request at a time)? Or a longer --timeout.",
+            "Is the server up, and has it a worker that is not busy with another stream (gunicorn's default "
+            "is one, for one request at a time)? Or a longer --timeout.",
         )
     if isinstance(fault, ssl.SSLError):
         return error(

@@ -4,9 +4,9 @@
     ids.of(12)                            # "12.Vd3….k8s…": the seq, the stream, a signature
     Ids.read("12.Vd3….k8s…", owner)       # (stream_id, 12); None: not ours, or not this owner's
 
-The law: an id works for the user or session that it was made for, and no other, or, where there was neither, for
-who holds it; none can be made without the SECRET_KEY. It expires with the log of its stream. (A token of access.py says more, and is too long for every
-event: an EventSource keeps nothing but the last id.)
+The law: an id works for the user or session that it was made for, and no other, or, where there was neither,
+for who holds it; none can be made without the SECRET_KEY. It expires with the log of its stream. (A token
+of access.py says more, and is too long for every event: an EventSource keeps nothing but the last id.)
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Piece(NamedTuple):
 
     "frames": texts are frames, the last one is seq, no gap between them nor before the first.
     "snapshot": texts is one text that stands for everything up to and including seq.
-    "end": the stream has ended and the reader has all of it; nothing follows. texts: the log's note, if it has one.
+    "end": the stream has ended and the reader has all of it; nothing follows. texts: the log's note, if any.
     "gone": what comes next cannot be had any more, or never was; nothing follows.
     """
 

@@ -2,8 +2,8 @@
 
     store = MemoryStore(log_bytes=256 << 10)
 
-The law is the store's (stores/__init__.py). A log holds its newest frame and ``log_bytes`` of those before; who
-is further back gets the stream's own snapshot, made when it is asked for and not before. So a stream with
+The law is the store's (stores/__init__.py). A log holds its newest frame and ``log_bytes`` of those before;
+who is further back gets the stream's own snapshot, made when it is asked for and not before. So a stream with
 nobody behind pays one append to a list for each frame.
 
 Streams and those who follow them may live in different event loops (threads): the list and its first seq are
@@ -116,6 +116,7 @@ class MemoryLog:
         "_left_at",
         "_lock",
         "_loop",
+        "_most_bytes",
         "_snapshot",
         "_store",
         "ended",
@@ -129,6 +130,7 @@ class MemoryLog:
 
     def __init__(self, store: MemoryStore, stream_id: str, snapshot: Snapshot, keep_s: float) -> None:
         self._store = store
+        self._most_bytes = store.log_bytes
         self._id = stream_id
         self._snapshot = snapshot
         self._keep_s = keep_s
@@ -152,7 +154,7 @@ class MemoryLog:
         self.frames[1].append(frame)
         self.seq = seq
         self._bytes += len(frame) + _FRAME_BYTES
-        if self._bytes > self._store.log_bytes:
+        if self._bytes > self._most_bytes:
             self._trim()
         if self._followers:
             self._wake()
@@ -226,12 +228,12 @@ class MemoryLog:
         """Half of it goes at a time: the cost of a frame stays what it is. The newest frame stays, however
         large: a reader that keeps up needs no snapshot."""
         first, frames = self.frames
-        keep, left = len(frames) - 1, self._store.log_bytes // 2
+        keep, left = len(frames) - 1, self._most_bytes // 2
         while keep and left >= len(frames[keep - 1]) + _FRAME_BYTES:
             keep -= 1
             left -= len(frames[keep]) + _FRAME_BYTES
         self.frames = (first + keep, frames[keep:])
-        self._bytes = self._store.log_bytes // 2 - left + len(frames[-1]) + _FRAME_BYTES
+        self._bytes = self._most_bytes // 2 - left + len(frames[-1]) + _FRAME_BYTES
 
 
 def _nothing() -> None:

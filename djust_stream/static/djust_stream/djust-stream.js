@@ -205,10 +205,9 @@ const write = {
   },
 };
 
-/** @type {Record<string, (op: any[]) => Op | Op[]>} compact op -> op */
+/** @type {Record<string, (op: any[]) => Op>} compact op -> op */
 const compact = {
   start: () => ({ op: "start" }),
-  t: ([, ...pieces]) => pieces.map((text) => ({ op: "text", text })),
   ta: ([, text]) => ({ op: "text", text, mode: "append" }),
   tr: ([, text]) => ({ op: "text", text, mode: "replace" }),
   tp: ([, text]) => ({ op: "text", text, mode: "prepend" }),
@@ -229,12 +228,13 @@ const compact = {
 function expand(list) {
   let target = "";
   return list.flatMap((op) => {
+    if (typeof op === "string") return { op: "text", target, text: op };
     const key = Array.isArray(op) ? op[0] : op;
     if (typeof key === "number") return { op: "append", target, depth: key, html: op[1] };
     if (key === "on") target = op[1];
     if (key === "on") return [];
     const known = Object.hasOwn(compact, key) ? compact[key](op) : { op: String(key) };
-    return [known].flat().map((op) => Object.assign({ target }, op));
+    return Object.assign({ target }, known);
   });
 }
 
