@@ -6,7 +6,8 @@
 
 The law: at any time the snapshot, applied to the page as it was before the stream, leaves it as frames 1 to
 seq would have. It is the ops of all frames merged into one by the laws of the batch (csrc/core/batch.c), so
-it is right by construction for text, HTML and Markdown, whatever has been cut, patched or superseded on the way:
+it is right by construction for text, HTML and Markdown, whatever has been cut, patched or superseded on the
+way:
 
     frame 1: start, text "a"    frame 2: text "b"    frame 3: replace "<p>c</p>"
     snapshot 3: start, text "", replace "<p>c</p>"
