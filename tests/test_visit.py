@@ -95,3 +95,29 @@ async def test_nothing_of_the_old_stream_follows_the_token_of_the_new_one() -> N
     assert len(set(epochs)) == 2
     assert epochs == sorted(epochs, key=epochs.index), sink.messages
     first.stream_detach()
+
+
+async def test_a_synchronous_handler_knows_the_stream_that_it_has_started() -> None:
+    """It runs in a thread; the stream begins in the connection's loop."""
+
+    class Page(StreamingMixin):
+        async def answer(self) -> None:
+            await go_on.wait()
+            await self.stream_text("reply", "b")
+
+        def handler(self) -> str | None:
+            self.start_stream("reply", self.answer)
+            self.stream_text("reply", "a")
+            return self.stream_id("reply")
+
+    page, sink, go_on = Page(), MemorySink(), asyncio.Event()
+    page._ws_consumer = Consumer(sink)
+    ids = []
+    for _ in range(3):
+        go_on.clear()
+        ids.append(await asyncio.to_thread(page.handler))
+        go_on.set()
+        await asyncio.sleep(0.05)
+    assert None not in ids and len(set(ids)) == 3
+    assert sink.text("reply") == "ababab"
+    page.stream_detach()
