@@ -649,7 +649,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         return asyncio.current_task() in _running
 
     def _in_home_loop(self, call: Callable[..., None], *args: Any) -> None:
-        """Call it in the connection's loop: now from there, soon from another thread, which waits for that."""
+        """Call it in the connection's loop: now from there, soon from another thread, which waits for it."""
         streams = self._djust_streams
         home = None if streams is None else streams.reader.loop
         running = asyncio._get_running_loop()

@@ -276,6 +276,20 @@ async def test_each_visit_begins_the_window_anew() -> None:
     assert monotonic() - left_at >= 0.39
 
 
+async def test_a_long_window_keeps_no_other_stream() -> None:
+    store = MemoryStore()
+    ids = []
+    for window_s in (600.0, 0.05, 300.0, 0.1):
+        record = Record("s", store, window_s)
+        record.handed = True
+        record.open()
+        record.end()
+        ids.append(record.id)
+    await asyncio.sleep(0.2)
+    kinds = [(await anext(store.follow(stream_id, 0))).kind for stream_id in ids]
+    assert kinds == ["end", "gone", "end", "gone"]
+
+
 @pytest.mark.parametrize("window_s", [-1, "30", None, float("nan"), float("inf"), True])
 async def test_a_window_that_is_none(window_s: Any) -> None:
     import project  # noqa: F401  (sets Django up)

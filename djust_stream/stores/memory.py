@@ -13,10 +13,11 @@ read and replaced together, and a snapshot is made in the stream's loop, which a
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from heapq import heappop, heappush
+from itertools import count
 from math import inf
 from threading import Lock
 from time import monotonic
@@ -36,7 +37,9 @@ class MemoryStore:
         """log_bytes: what the newest frames of one stream may take."""
         self.log_bytes = log_bytes
         self._logs: dict[str, MemoryLog] = {}
-        self._ended: deque[tuple[float, MemoryLog]] = deque()  # when to forget which
+        self._ended: list[tuple[float, int, MemoryLog]] = []  # a heap: when to forget which
+        self._count = count()
+        self._lock = Lock()  # of the heap
 
     def open(self, stream_id: str, name: str, snapshot: Snapshot, *, keep_s: float) -> MemoryLog:
         """Begin a log; see Store."""
@@ -90,15 +93,19 @@ class MemoryStore:
 
     def keep(self, log: MemoryLog, seconds: float) -> None:
         """The log's call: it has ended. In a running event loop."""
-        self._ended.append((monotonic() + seconds, log))
+        with self._lock:
+            heappush(self._ended, (monotonic() + seconds, next(self._count), log))
         asyncio.get_running_loop().call_later(seconds, self._sweep)
 
     def _sweep(self) -> None:
         """Forget what has ended long enough ago; also when a log begins, for a loop may close before its
         timer."""
-        now = monotonic()
-        while self._ended and self._ended[0][0] <= now:
-            self._ended.popleft()[1].forget()
+        now, over = monotonic(), []
+        with self._lock:
+            while self._ended and self._ended[0][0] <= now:
+                over.append(heappop(self._ended)[2])
+        for log in over:
+            log.forget()
 
     def forget(self, stream_id: str) -> None:
         """The log's call when its time is over."""

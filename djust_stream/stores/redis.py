@@ -71,6 +71,7 @@ class RedisStore(MemoryStore):
 
     def open(self, stream_id: str, name: str, snapshot: Snapshot, *, keep_s: float) -> RedisLog:
         """Begin a log; see Store."""
+        self._sweep()
         opened = self._logs[stream_id] = RedisLog(self, stream_id, snapshot, keep_s)
         return opened
 
