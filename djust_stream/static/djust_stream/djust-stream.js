@@ -391,8 +391,9 @@ function found({ s: stream, e: epoch, token }, shown) {
 function gone({ gone: stream, e: epoch }, shown) {
   const state = shown.states.get(stream);
   if (!state || (epoch && epoch !== state.epoch)) return;
-  shown.states.delete(stream);
+  delete state.token;
   shown.keep?.();
+  shown.states.delete(stream);
   const el = query(shown.root, streamSelector(stream));
   if (el && state.seq) showLost(el, stream);
   emit(el ?? document, "gone", { stream });
@@ -753,16 +754,23 @@ function keptTokens(url, share) {
       return null; // there is no storage for this page, or it is full
     }
   };
+  /** @returns {string[][]} */
+  const rowsKept = () => {
+    const kept = readJson(at((storage) => storage.getItem(key)) || "[]");
+    return Array.isArray(kept) ? kept.filter((row) => row?.length === 3) : [];
+  };
   return {
     /** @returns {Map<string, State>} */
-    read() {
-      const kept = readJson(at((storage) => storage.getItem(key)) || "[]");
-      const good = Array.isArray(kept) ? kept.filter((row) => row?.length === 3) : [];
-      return new Map(good.map(([stream, epoch, token]) => [stream, { ...newState(epoch), token }]));
-    },
-    /** @param {Map<string, State>} states */
+    /** @returns {Map<string, State>} */
+    read: () => new Map(rowsKept().map(([stream, epoch, token]) => [stream, { ...newState(epoch), token }])),
+    /** Other tabs' rows stay. @param {Map<string, State>} states */
     write(states) {
-      const rows = [...states].filter(([, { token }]) => token).map(([name, { epoch, token }]) => [name, epoch, token]);
+      const others = rowsKept().filter(([name, epoch]) => {
+        const mine = states.get(name);
+        return !mine || (!mine.token && mine.epoch !== epoch);
+      });
+      const mine = [...states].map(([name, { epoch, token }]) => [name, epoch, token]).filter(([, , token]) => token);
+      const rows = [...others, ...mine];
       at((storage) => (rows.length ? storage.setItem(key, JSON.stringify(rows)) : storage.removeItem(key)));
     },
   };
