@@ -962,7 +962,8 @@ function eventReader(dispatch, setId, setRetry) {
   };
 }
 
-/** Django's CSRF token, for requests to this site. @param {string} address @param {string} method */
+/** Django's CSRF token, for requests to this site. @param {string} address @param {string} method
+ * @returns {Record<string, string>} */
 function csrf(address, method) {
   if (/^(GET|HEAD|OPTIONS|TRACE)$/.test(method) || new URL(address).origin !== location.origin) return {};
   const field = document.querySelector("[name=csrfmiddlewaretoken]");
