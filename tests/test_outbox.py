@@ -94,7 +94,12 @@ async def gone(*protocols: WebSocketsSansIOProtocol) -> None:
     await asyncio.sleep(0)
 
 
-TEXTS = st.lists(st.one_of(st.text(max_size=40), st.sampled_from(["x" * 125, "x" * 126, "ü" * 40_000])))
+TEXTS = st.lists(
+    st.one_of(
+        st.text(max_size=40),
+        st.sampled_from(["x" * 125, "x" * 126, "ü" * 40_000, "😀" * 63, "x" * 65_535, "x" * 65_536]),
+    )
+)
 
 
 @pytest.mark.parametrize("deflate", [False, True])
