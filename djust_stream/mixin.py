@@ -25,6 +25,7 @@ import asyncio
 import inspect
 import logging
 import math
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,9 @@ _answers: WeakKeyDictionary[asyncio.Task[Any], Answer] = WeakKeyDictionary()
 
 #: So many names' results and ways to run again a view remembers.
 _REMEMBERED = 100
+
+#: A loop that does not answer for so long may itself be waiting for the thread that asks.
+_STUCK_S = 1.0
 
 #: No page is told to wait for longer.
 _LAST_RETRY_S = 31 * 86400
@@ -653,7 +657,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         return asyncio.current_task() in _running
 
     def _in_home_loop(self, call: Callable[..., None], *args: Any) -> None:
-        """Call it in the connection's loop: now from there, soon from another thread."""
+        """Call it in the connection's loop: now from there, soon from another thread, which waits for it."""
         streams = self._djust_streams
         home = None if streams is None else streams.reader.loop
         running = asyncio._get_running_loop()
@@ -662,7 +666,17 @@ class StreamingMixin(_Base):  # type: ignore[misc]
                 raise RuntimeError("start_stream and stop_stream need the connection's event loop")
             call(*args)
         else:
-            home.call_soon_threadsafe(call, *args, context=_context_of_a_task())
+            called = threading.Event()
+
+            def here() -> None:
+                try:
+                    call(*args)
+                finally:
+                    called.set()
+
+            home.call_soon_threadsafe(here, context=_context_of_a_task())
+            if running is None:  # a thread, and what it does next is to find the stream begun
+                called.wait(_STUCK_S)
 
     # -- inside ---------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ from . import ops
 from ._core import FINISHED, FORM_DJUST, TURN, Batch, BatchOwner, Deadline, MarkdownStream
 from .clock import clock_of
 from .counts import Ended, count, on_end, tell
-from .record import Record
+from .record import Record, abandoned
 from .stores import Store
 
 log = logging.getLogger("djust_stream")
@@ -887,7 +887,7 @@ class Streams(dict[str, Stream]):
 
     def _watch(self, stream: Stream, record: Record) -> None:
         async def watch() -> None:
-            await record.abandoned(record.window_s)
+            await abandoned(record.open(), record.window_s)
             if stream.ended is None and self._give_up is not None:
                 self._give_up(stream)
 
