@@ -29,8 +29,8 @@ from .outbox import hold, release
 
 log = logging.getLogger("djust_stream")
 
-#: For so long, at least and at most, a tick keeps the event loop for itself; what is left of it goes on at the
-#: loop's next turn.
+#: For so long, at least and at most, a tick keeps the event loop for itself; what is left of it goes on at
+#: the next turn of the loop.
 _SLICE_S, _MOST_S = 0.00025, 0.002
 #: Intervals after which a tick is late: whoever pushes then gives the event loop a turn.
 _LATE = 1.5
