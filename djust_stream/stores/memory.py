@@ -1,6 +1,6 @@
 """MemoryStore: the logs of this process's streams, in its memory. Nothing to install.
 
-    store = MemoryStore(log_bytes=256 << 10)
+    store = MemoryStore(log_bytes=64 << 10)
 
 The law is the store's (stores/__init__.py). A log holds its newest frame and ``log_bytes`` of those before;
 who is further back gets the stream's own snapshot, made when it is asked for and not before. So a stream with
@@ -33,7 +33,7 @@ _FEW = 20
 class MemoryStore:
     """The store of one process."""
 
-    def __init__(self, log_bytes: int = 256 << 10) -> None:
+    def __init__(self, log_bytes: int = 64 << 10) -> None:
         """log_bytes: what the newest frames of one stream may take."""
         self.log_bytes = log_bytes
         self._logs: dict[str, MemoryLog] = {}

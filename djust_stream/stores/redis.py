@@ -44,7 +44,7 @@ _ENTRY_BYTES = 40
 class RedisStore(MemoryStore):
     """The store of several processes."""
 
-    def __init__(self, url: str, log_bytes: int = 256 << 10, interval_s: float = 1 / 60) -> None:
+    def __init__(self, url: str, log_bytes: int = 64 << 10, interval_s: float = 1 / 60) -> None:
         """log_bytes: what the newest frames of one stream may take, here and in Redis.
 
         interval_s: of the frames. Raises ValueError for a URL that is none.
