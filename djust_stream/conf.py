@@ -19,9 +19,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from ._core import MARKDOWN_OPTIONS, MarkdownStream
+from .limits import Limits
 from .stores import Store
 from .stores.memory import MemoryStore
-from .stream import Limits
 
 NAME = "DJUST_STREAM"
 

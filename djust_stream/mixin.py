@@ -38,11 +38,13 @@ from . import conf, ops
 from ._core import FINISHED, TURN, TextMethod
 from .answer import Answer
 from .budget import Budget, BudgetError
+from .reader import Reader, Sink
 from .resume import Visit
 from .sinks.channels import ChannelsSink
 from .smooth import Smoother
 from .sources import Event, Run, SourceError, StreamResult
-from .stream import Reader, Sink, Stream, StreamClosedError, Streams
+from .stream import Stream, StreamClosedError
+from .streams import Streams
 
 if TYPE_CHECKING:
     _Base = Any

@@ -29,7 +29,8 @@ from . import access, ops
 from .cursor import Cursor, gone
 from .record import EPOCH
 from .stores import Store
-from .stream import Stream, Streams
+from .stream import Stream
+from .streams import Streams
 
 log = logging.getLogger("djust_stream")
 

@@ -16,9 +16,11 @@ from uvicorn.server import ServerState
 
 from djust_stream import ops
 from djust_stream._core import FINISHED
+from djust_stream.limits import Limits
 from djust_stream.outbox import hold, release, write
+from djust_stream.reader import Reader
 from djust_stream.sinks.channels import ChannelsSink
-from djust_stream.stream import Limits, Reader, Stream
+from djust_stream.stream import Stream
 
 
 class Transport:

@@ -14,9 +14,11 @@ from sinks import MemorySink
 from djust_stream import ops
 from djust_stream._core import FORM_COMPACT, OPS
 from djust_stream.cursor import Cursor
+from djust_stream.limits import Limits
+from djust_stream.reader import Nowhere, Reader
 from djust_stream.record import Record
 from djust_stream.stores.memory import MemoryStore
-from djust_stream.stream import Limits, Nowhere, Reader, Stream
+from djust_stream.stream import Stream
 
 LIMITS = Limits(interval_s=0.001, markdown={"footnotes": True})
 SMALL, LARGE = 400, 1 << 20

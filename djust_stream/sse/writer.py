@@ -196,7 +196,7 @@ class _Page(StreamingMixin):
 class Pipe:
     """The way to the one reader that is there: how far behind it is; and, where no log has them, the texts.
 
-    A sink of stream.py. In the writer's event loop, in which its reader is as well.
+    A sink of reader.py. In the writer's event loop, in which its reader is as well.
     """
 
     form = FORM_COMPACT
