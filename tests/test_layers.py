@@ -68,7 +68,7 @@ ALLOWED: dict[str, set[str]] = {
         "streams",
         "markdown",
     },
-    "sse": {"_core", "access", "conf", "mixin", "ops", "sources", "stores"},
+    "sse": {"_core", "access", "conf", "mixin", "ops", "record", "sources", "stores"},
     "consumer": {"_core", "mixin", "sinks", "streams"},
     "checks": {"", "conf"},
     "apps": {"checks"},
