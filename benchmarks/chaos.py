@@ -54,6 +54,7 @@ RAMP_S = 1.0
 SILENT_S = 0.5  # after which a reader takes a connection for half-open
 OVERLAP_S = 0.1  # of two connections
 RESTART_S = 0.5  # between the end of a process and the next one
+LOST = (OSError, ConnectionClosed, InvalidHandshake, asyncio.TimeoutError)  # how a connection fails
 
 INLINE = ["{} ", "{} ", "{} ", "**{}** ", "`{}` ", "[{}](/x) ", "*{},* "]
 BLOCKS = {  # what begins a block, its tokens, what ends it
@@ -185,7 +186,8 @@ class Reader:
             self.page.receive(await connected.recv())
         self.has_token.set()
         self._plan()
-        await self._read(connected)
+        with contextlib.suppress(*LOST):
+            await self._read(connected)
         await self._come_back()
 
     async def join(self, first: Reader) -> None:
@@ -200,7 +202,7 @@ class Reader:
         """Until there is nothing more to come."""
         while not self.over:
             await asyncio.sleep(self.rng.uniform(0, 0.2))
-            with contextlib.suppress(OSError, ConnectionClosed, InvalidHandshake, asyncio.TimeoutError):
+            with contextlib.suppress(*LOST):
                 connected = await self._connect(self.chaos.any_port(self.rng))
                 await self._resume(connected)
                 await self._read(connected)

@@ -423,5 +423,5 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
-else:
+elif "SUBJECT" in os.environ:
     application = make_application()

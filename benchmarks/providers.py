@@ -6,7 +6,8 @@ One row per SDK, async and sync; a cell is "pass" or what was wrong. With --stop
 milliseconds from stop() until the server sees its connection closed, the p99 of so many. Then what
 stream_from adds to a bare loop over stream_markdown, per chunk, and what ``import djust_stream`` takes after
 Django. MISS marks what is not as it should be; the exit status is 1 when there is any. With --json all is
-one object, ``{"table": {provider: {case: "pass" or what was wrong}}, …}``. The server: tests/model_server.py.
+one object, ``{"table": {provider: {case: "pass" or what was wrong}}, …}``. How far it is goes to
+stderr. The server: tests/model_server.py.
 """
 
 from __future__ import annotations
@@ -163,14 +164,23 @@ async def main() -> int:
     logging.disable(logging.CRITICAL)
     table: dict[str, dict[str, str]] = {}
     stops: dict[str, float] = {}
-    with ModelServer(piece=7) as server, contextlib.redirect_stdout(sys.stderr):  # litellm prints
+    # The table's answers come in pieces of 7 bytes; those that are stopped as providers send them, by events.
+    with (
+        ModelServer(piece=7) as server,
+        ModelServer() as events,
+        contextlib.redirect_stdout(sys.stderr),  # litellm prints
+    ):
         for name, ask in (PROVIDERS | LITELLM).items():
             for sync in (False, True):
                 row = f"{name} ({'sync' if sync else 'async'})"
                 table[row] = {case: await cell(server, ask, sync, case) for case in CASES}
+                note(f"{row}: {' '.join('.' if cell == 'pass' else 'F' for cell in table[row].values())}")
                 if given.stops:
-                    waits = sorted([(await stopped(server, ask, sync))[1] for _ in range(given.stops)])
+                    waits = sorted([(await stopped(events, ask, sync))[1] for _ in range(given.stops)])
                     stops[row] = round(waits[min(len(waits) - 1, int(len(waits) * 0.99))], 1)
+                    note(f", stop p99 {stops[row]} ms, at most {waits[-1]:.1f}")
+                note("\n")
+    note("overhead and import\n")
     overhead = round(await overhead_us(), 2)
     (package_ms, package_has), (mixin_ms, mixin_has) = import_ms(), import_ms("djust_stream.StreamingMixin")
     brought = package_has + mixin_has
@@ -188,6 +198,10 @@ async def main() -> int:
     failed = any(cell != "pass" for row in table.values() for cell in row.values())
     late = any(p99 >= STOP_MS for p99 in stops.values())
     return int(failed or late or overhead >= OVERHEAD_US or mixin_ms >= IMPORT_MS or bool(brought))
+
+
+def note(text: str) -> None:
+    print(text, end="", file=sys.stderr, flush=True)
 
 
 def miss(is_one: bool) -> str:

@@ -27,10 +27,12 @@ from readers import ResumingPage  # noqa: E402
 
 from djust_stream import ops, render_markdown  # noqa: E402
 from djust_stream._core import FORM_COMPACT, OPS  # noqa: E402
+from djust_stream.limits import Limits  # noqa: E402
+from djust_stream.reader import Nowhere, Reader  # noqa: E402
 from djust_stream.record import Record  # noqa: E402
 from djust_stream.stores import Piece  # noqa: E402
 from djust_stream.stores.memory import MemoryStore  # noqa: E402
-from djust_stream.stream import Limits, Nowhere, Reader, Stream  # noqa: E402
+from djust_stream.stream import Stream  # noqa: E402
 
 KB40 = 40_000
 TOKEN = 4

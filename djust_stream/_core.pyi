@@ -91,6 +91,9 @@ class BatchOwner:
 
     _batch: Batch
 
+def websocket_message(text: str, /) -> bytes:
+    """A str as one WebSocket text frame of a server (RFC 6455, 5.2)."""
+
 FINISHED: Final[Coroutine[Any, Any, None]]
 """An awaitable that has already happened; shared, so that a push allocates nothing."""
 TURN: Final[Coroutine[Any, Any, None]]

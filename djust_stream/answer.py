@@ -10,7 +10,8 @@ which the model wrote them, each an element of its own:
     </div>
 
 The law: what the model writes is text, or Markdown made safe; never markup. The first part replaces what the
-element showed.
+element showed. Another source in the same answer (the model's next turn, after a tool) begins a part of its
+own.
 """
 
 from __future__ import annotations
@@ -61,6 +62,12 @@ class Answer:
         self._parts = 0
         self._part: tuple[str, int] | None = None  # what is being written: its kind, and which tool call
         self._target: str | None = None  # where
+
+    def go_on(self, markdown: bool) -> None:
+        """Another source goes on with the answer."""
+        self._markdown = markdown
+        if self._part is not None:
+            self._part = ("", 0)
 
     def show(self, event: Event) -> Awaitable[None] | None:
         """Show an event, if it is one to show; to be awaited."""

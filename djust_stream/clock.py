@@ -8,7 +8,8 @@ stretches itself: the next one is an interval after the end of this one, so a bu
 and larger frames and never a backlog of ticks. A tick of many members takes several turns of the loop:
 what came meanwhile, producers and sockets, has its turn between them. In one go, a thousand frames would
 hold the loop for 20 ms; all that falls due in that time wakes at once, and the objects of so many wakings
-in a row make Python's collector run, in the end over the whole process, for 100 ms.
+in a row make Python's collector run, in the end over the whole process, for 100 ms. Each time a tick keeps
+the loop for as long as the others did before, within limits: with less, busy producers would stretch it.
 
 Loops in several threads have a clock each. A loop that closes takes its timer and its clock along.
 """
@@ -28,8 +29,9 @@ from .outbox import hold, release
 
 log = logging.getLogger("djust_stream")
 
-#: For so long a tick keeps the event loop for itself; what is left of it goes on at the loop's next turn.
-_SLICE_S = 0.00025
+#: For so long, at least and at most, a tick keeps the event loop for itself; what is left of it goes on at
+#: the next turn of the loop.
+_SLICE_S, _MOST_S = 0.00025, 0.002
 #: Intervals after which a tick is late: whoever pushes then gives the event loop a turn.
 _LATE = 1.5
 
@@ -44,7 +46,17 @@ class Member(Protocol):
 class Clock:
     """The ticks of one event loop; used in its thread only."""
 
-    __slots__ = ("__weakref__", "_due", "_left", "_loop", "_members", "_timer", "interval_s", "late")
+    __slots__ = (
+        "__weakref__",
+        "_due",
+        "_left",
+        "_loop",
+        "_members",
+        "_paused",
+        "_timer",
+        "interval_s",
+        "late",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, interval_s: float) -> None:
         # Weak: this clock is a value in a dict whose weak key is the loop.
@@ -52,6 +64,7 @@ class Clock:
         self._members: dict[Member, None] = {}
         self._left: list[Member] = []  # of a tick that is under way
         self._timer: asyncio.Handle | None = None
+        self._paused = 0.0  # when the others got the loop
         self._due = 0.0  # when the timer should fire
         self.late = Deadline()  # from then on the loop has not had the turn it was due
         self.interval_s = interval_s
@@ -93,13 +106,15 @@ class Clock:
             count("late_ticks")
         self._left = list(self._members)
         self._left.reverse()
+        self._paused = now
         self._go_on()
 
     def _go_on(self) -> None:
         """Tick those that are left, for a while."""
         self._timer = None
         members, left = self._members, self._left
-        until = (now := monotonic()) + _SLICE_S
+        now = monotonic()
+        until = now + max(_SLICE_S, min(now - self._paused, _MOST_S))
         self.late.at = now + _LATE * self.interval_s
         hold()
         while left and monotonic() < until:
@@ -113,6 +128,7 @@ class Clock:
             if not stays:
                 members.pop(member, None)
         release()
+        self._paused = monotonic()
         if self._timer is not None:
             return
         loop = self.loop

@@ -19,9 +19,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from ._core import MARKDOWN_OPTIONS, MarkdownStream
+from .limits import Limits
 from .stores import Store
 from .stores.memory import MemoryStore
-from .stream import Limits
 
 NAME = "DJUST_STREAM"
 
@@ -191,7 +191,7 @@ SETTINGS: dict[str, Number | Text | Choice | RateText | Place | Options] = {
     "RESUME_WINDOW_S": Number(
         30.0, 0, 86400, "seconds for which a stream goes on without a reader, and is kept after its end"
     ),
-    "LOG_BYTES": Number(256 << 10, 4096, 1 << 30, "what the newest frames of a stream may take"),
+    "LOG_BYTES": Number(64 << 10, 4096, 1 << 30, "what the newest frames of a stream may take"),
     "STORE": STORE,
     "TOKEN_AGE_S": Number(86400.0, 1, 31_536_000, "seconds for which a page can come back to a stream"),
     "HEARTBEAT_S": Number(15.0, 0.01, 3600, "seconds of silence after which an SSE response sends a comment"),

@@ -25,7 +25,7 @@ from django.conf import settings
 from ._core import FORM_COMPACT
 from .mixin import StreamingMixin
 from .sinks.channels import ChannelsSink
-from .stream import Streams
+from .streams import Streams
 
 try:
     from channels.generic.websocket import AsyncJsonWebsocketConsumer

@@ -11,21 +11,22 @@
         async def reply(self):                            # Retry runs this again
             messages = self.chat.messages(system="Be brief.")
             source = client.chat.completions.create(model=MODEL, messages=messages, stream=True)
-            await self.stream_from("reply", source, prompt=messages, on_end=self.chat.answer)
+            await self.stream_from("reply", source, prompt=messages, on_end=self.chat.answering())
 
 A turn is a dict: ``id`` (the number of the question, and of its answer), ``role`` ("user" or "assistant"),
 ``text``, and for an answer its ``state``: "done", "stopped" or "failed". A conversation is a list of turns:
 JSON, which ``Conversation(saved)`` takes back.
 
 The laws: turns begin with a question and alternate. An answer belongs to the question before it, and one that
-comes again (Retry) takes its place; what a stopped or failed answer has brought stays, marked. What is sent
+comes again (Retry) takes its place; what a stopped or failed answer has brought stays, marked. One that ends
+late, when another is being written, takes no place: a connection may be slow to close. What is sent
 ends with the last question. At most ``max_turns`` turns and ``max_chars`` characters are kept, the last ones;
 no question is cut. Checked by tests/test_conversation.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from .sources import StreamResult, estimate_tokens
@@ -42,6 +43,7 @@ class Conversation(list[Turn]):
 
     max_turns: ClassVar[int] = 200
     max_chars: ClassVar[int] = 400_000
+    _writing: object = None  # stands for the answer that is being written
 
     def __init__(self, turns: Iterable[Mapping[str, Any]] = ()) -> None:
         """turns: of a saved one. Raises TypeError or ValueError for what is no turn, or not in order."""
@@ -89,6 +91,23 @@ class Conversation(list[Turn]):
         if self[-1]["role"] == "assistant":
             self.pop()
         return self._add(turn)
+
+    def answering(self) -> Callable[[StreamResult], None]:
+        """What keeps the answer to the last question: an ``on_end`` for stream_from, made when it is called.
+
+        It drops an answer for which it is too late: another question was asked meanwhile, or the same again.
+        Raises LookupError when nothing was asked.
+        """
+        question = self.question
+        if question is None:
+            raise LookupError("an answer without a question: ask(text) comes before answering()")
+        current = self._writing = object()
+
+        def keep(result: StreamResult) -> None:
+            if self._writing is current and self.question is question:
+                self.answer(result)
+
+        return keep
 
     # -- what there is ------------------------------------------------------------------------------
 

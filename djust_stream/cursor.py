@@ -24,7 +24,7 @@ from .record import EPOCH
 from .stores import Piece, Store
 
 if TYPE_CHECKING:
-    from .stream import Reader
+    from .reader import Reader
 
 log = logging.getLogger("djust_stream")
 

@@ -25,9 +25,11 @@ import asyncio
 import inspect
 import logging
 import math
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from asgiref.sync import SyncToAsync, markcoroutinefunction
 from django.utils.functional import Promise
@@ -36,11 +38,13 @@ from . import conf, ops
 from ._core import FINISHED, TURN, TextMethod
 from .answer import Answer
 from .budget import Budget, BudgetError
+from .reader import Reader, Sink
 from .resume import Visit
 from .sinks.channels import ChannelsSink
 from .smooth import Smoother
 from .sources import Event, Run, SourceError, StreamResult
-from .stream import Reader, Sink, Stream, StreamClosedError, Streams
+from .stream import Stream, StreamClosedError
+from .streams import Streams
 
 if TYPE_CHECKING:
     _Base = Any
@@ -52,8 +56,14 @@ log = logging.getLogger("djust_stream")
 #: What start_stream runs, until it has ended; an event loop holds its tasks by weak references only.
 _running: set[asyncio.Task[Any]] = set()
 
+#: Of a coroutine of start_stream: what it has shown, which its next stream_from goes on after.
+_answers: WeakKeyDictionary[asyncio.Task[Any], Answer] = WeakKeyDictionary()
+
 #: So many names' results and ways to run again a view remembers.
 _REMEMBERED = 100
+
+#: A loop that does not answer for so long may itself be waiting for the thread that asks.
+_STUCK_S = 1.0
 
 #: No page is told to wait for longer.
 _LAST_RETRY_S = 31 * 86400
@@ -442,20 +452,21 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         came; "off" as it comes; None: as the setting SMOOTH says. Law: sources/pace.py.
         on_chunk(chunk), on_event(event): before it is shown; an on_event that returns False keeps its event
         off the page. on_complete(result): ended or stopped. on_error(error). on_end(result): always; a
-        Conversation's ``answer`` is one. All may be coroutine functions.
+        Conversation's ``answering()`` is one. All may be coroutine functions.
         timeout_s: for the whole answer; first_token_timeout_s; idle_timeout_s: between two chunks.
         prompt: what the model is sent, text or messages: estimated where the provider tells no usage.
         budget: the limits to keep to; None: ``stream_budget``'s.
 
         Returns the StreamResult. When the source fails, ``result.error`` is a SourceError, the page keeps the
         text and shows a message, the log has the rest; nothing is raised. In a coroutine of start_stream with
-        the same name the stream goes on after a good end; elsewhere it is started and done here.
+        the same name the stream goes on after a good end, also with the next stream_from, whose parts follow
+        (the model's next turn, after a tool); elsewhere it is started and done here.
         Raises what a callback raises, and as stream_markdown. Law: sources/run.py. Parts: answer.py.
         """
         streams = self._djust_streams if isinstance(stream_name, str) else None
         ops.check_name(stream_name)
         within = (self._djust_tasks or {}).get(stream_name) is asyncio.current_task()
-        answer = Answer(self, stream_name, markdown)
+        answer = _answer(self, stream_name, markdown, within)
         smoother = _smoother(answer, smooth)
         options: dict[str, Any] = {
             **{"on_chunk": on_chunk, "on_complete": on_complete, "on_error": on_error, "on_end": on_end},
@@ -463,7 +474,10 @@ class StreamingMixin(_Base):  # type: ignore[misc]
             **{"idle_timeout_s": idle_timeout_s, "prompt": prompt},
             "budget": self.stream_budget(stream_name) if budget is None else budget,
         }
-        shown = {"on_event": _shown(smoother or answer, on_event), "on_end": _at_end(smoother, on_end)}
+        shown = {
+            "on_event": _shown(smoother or answer, on_event, lambda: run.interrupted),
+            "on_end": _at_end(smoother, on_end),
+        }
         run = Run(source, **{**options, **shown})
         if streams is None or streams.reader.closed:
             run.stop("cancelled")  # nobody reads: nothing is asked for
@@ -645,7 +659,7 @@ class StreamingMixin(_Base):  # type: ignore[misc]
         return asyncio.current_task() in _running
 
     def _in_home_loop(self, call: Callable[..., None], *args: Any) -> None:
-        """Call it in the connection's loop: now from there, soon from another thread."""
+        """Call it in the connection's loop: now from there, soon from another thread, which waits for it."""
         streams = self._djust_streams
         home = None if streams is None else streams.reader.loop
         running = asyncio._get_running_loop()
@@ -654,7 +668,17 @@ class StreamingMixin(_Base):  # type: ignore[misc]
                 raise RuntimeError("start_stream and stop_stream need the connection's event loop")
             call(*args)
         else:
-            home.call_soon_threadsafe(call, *args, context=_context_of_a_task())
+            called = threading.Event()
+
+            def here() -> None:
+                try:
+                    call(*args)
+                finally:
+                    called.set()
+
+            home.call_soon_threadsafe(here, context=_context_of_a_task())
+            if running is None:  # a thread, and what it does next is to find the stream begun
+                called.wait(_STUCK_S)
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -772,10 +796,23 @@ def _remember(kept: dict[str, Any] | None, name: str, value: Any) -> dict[str, A
     return kept
 
 
+def _answer(page: Any, name: str, markdown: bool, within: bool) -> Answer:
+    """What shows an answer; within a coroutine of start_stream the next source goes on with it."""
+    task = asyncio.current_task() if within else None
+    answer = None if task is None else _answers.get(task)
+    if answer is None:
+        answer = Answer(page, name, markdown)
+        if task is not None:
+            _answers[task] = answer
+    else:
+        answer.go_on(markdown)
+    return answer
+
+
 def _shown(
-    answer: Answer | Smoother, on_event: Callable[[Event], Any] | None
+    answer: Answer | Smoother, on_event: Callable[[Event], Any] | None, over: Callable[[], bool]
 ) -> Callable[[Event], Awaitable[Any] | None]:
-    """What shows an event, once on_event has agreed."""
+    """What shows an event, once on_event has agreed, and has not stopped the run."""
     if on_event is None:
         return answer.show
 
@@ -783,7 +820,7 @@ def _shown(
         if isinstance(answer, Smoother) and (pushed := answer.make_way(event)) is not None:
             await pushed
         agreed = on_event(event)
-        if (await agreed if inspect.isawaitable(agreed) else agreed) is False:
+        if (await agreed if inspect.isawaitable(agreed) else agreed) is False or over():
             return
         if (pushed := answer.show(event)) is not None:
             await pushed
@@ -828,7 +865,7 @@ def _context_of_a_task() -> Context:
 
 def _stop(run: Run, reason: str) -> None:
     """End a run, from any thread."""
-    loop = None if run.task is None else run.task.get_loop()
+    loop = run.loop
     if loop is None or loop is asyncio._get_running_loop():
         run.stop(reason)
     elif not loop.is_closed():

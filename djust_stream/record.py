@@ -5,8 +5,9 @@
     record.end()                             # the last one was
 
 The law: at any time the snapshot, applied to the page as it was before the stream, leaves it as frames 1 to
-seq would have. It is the ops of all frames merged into one by the laws of the batch (csrc/core/batch.c), so it
-is right by construction for text, HTML and Markdown, whatever has been cut, patched or superseded on the way:
+seq would have. It is the ops of all frames merged into one by the laws of the batch (csrc/core/batch.c), so
+it is right by construction for text, HTML and Markdown, whatever has been cut, patched or superseded on the
+way:
 
     frame 1: start, text "a"    frame 2: text "b"    frame 3: replace "<p>c</p>"
     snapshot 3: start, text "", replace "<p>c</p>"
@@ -27,12 +28,20 @@ from time import monotonic
 
 from . import ops
 from ._core import FORM_COMPACT, Batch
-from .stores import Log, Store
+from .stores import ASK_S, Log, Store
 
 log = logging.getLogger("djust_stream")
 
 #: So much of the id says in every frame which of the streams of its name it is.
 EPOCH = 6
+
+
+async def abandoned(log: Log, window_s: float) -> None:
+    """Returns when nobody has followed the stream for so long."""
+    since = monotonic()
+    while (left_s := since + window_s - monotonic()) > 0:
+        await asyncio.sleep(min(left_s, ASK_S))
+        since = max(since, await log.followed_at())
 
 
 class Record:
@@ -48,6 +57,7 @@ class Record:
         "handed",
         "id",
         "name",
+        "note",
         "on_follow",
         "on_stop",
         "seq",
@@ -61,6 +71,7 @@ class Record:
         self.epoch = self.id[:EPOCH]
         self.seq = 0
         self.handed = False  # has anybody what it takes to come back?
+        self.note: Callable[[], str] | None = None  # what every reader gets with the end, asked for then
         self.on_stop: Callable[[], None] | None = None
         self.on_follow: Callable[[], None] | None = None
         self._store = store
@@ -87,16 +98,15 @@ class Record:
     def add(self, seq: int, frame: str, batch: Batch) -> None:
         """Keep a frame, and the batch that it was made from."""
         self.seq = seq
-        if self._merged is not None:
-            self._merge(self._merged, batch)
+        if (merged := self._merged) is not None:
+            try:
+                if merged.absorb(batch) > self._max_bytes:
+                    self._outgrow()
+            except (OverflowError, MemoryError):
+                self._outgrow()
         (self._log or self.open()).append(seq, frame)
 
-    def _merge(self, merged: Batch, batch: Batch) -> None:
-        try:
-            if merged.absorb(batch) <= self._max_bytes:
-                return
-        except (OverflowError, MemoryError):
-            pass
+    def _outgrow(self) -> None:
         self._merged = None
         log.warning(
             "stream %r is longer than %s bytes (MAX_STREAM_BYTES of DJUST_STREAM): a reader that comes back "
@@ -114,22 +124,15 @@ class Record:
         """The last frame was added. What nobody can come back to is forgotten at once."""
         self._over = True
         self.on_stop = self.on_follow = None
-        self.open().end(keep=self.handed)
+        self.open().end(keep=self.handed, note="" if self.note is None else self.note())
+        self.note = None
 
     def drop(self) -> None:
         """The stream is given up: its end will not come, if it has not."""
         if self._log is not None and not self._over:
             self._over = True
-            self._merged = self.on_stop = self.on_follow = None
+            self._merged = self.note = self.on_stop = self.on_follow = None
             self._log.end(keep=False)
-
-    async def abandoned(self, window_s: float) -> None:
-        """Returns when nobody has followed the stream for so long."""
-        since = monotonic()
-        while monotonic() - since < window_s:
-            await asyncio.sleep(window_s / 4)
-            if await self.open().is_followed():
-                since = monotonic()
 
     def _stop(self) -> None:
         if self.on_stop is not None:

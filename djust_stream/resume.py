@@ -9,11 +9,12 @@ was handed to the same user or session (access.py), and those that the view's ``
 allow. Whatever else it asks for is answered as if there were no such stream. One cursor for each name; a
 stream of that name that the connection itself begins takes its place.
 
-tests/spec/wire.md has the messages; tests/test_resume.py and tests/test_access.py check.
+tests/spec/wire.md has the messages; tests/test_visit.py, test_resume_server.py and test_access.py check.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import logging
@@ -22,12 +23,14 @@ from typing import Any, Protocol
 from weakref import proxy, ref
 
 from asgiref.sync import sync_to_async
+from django.db import close_old_connections
 
 from . import access, ops
 from .cursor import Cursor, gone
 from .record import EPOCH
 from .stores import Store
-from .stream import Stream, Streams
+from .stream import Stream
+from .streams import Streams
 
 log = logging.getLogger("djust_stream")
 
@@ -86,10 +89,11 @@ class Visit:
         record.on_stop = lambda: self._stop_own(stream)
         if self.resumes and not self._streams.away:
             self._hand(stream)
-        if stream.name in self._cursors:
-            loop = self._reader.loop
-            if loop is not None:
-                loop.call_soon_threadsafe(self._drop, stream.name)
+        loop = self._reader.loop
+        if loop is asyncio._get_running_loop():
+            self._drop(stream.name)  # now: nothing of the old stream may follow the new one's token
+        elif loop is not None and stream.name in self._cursors:
+            loop.call_soon_threadsafe(self._drop, stream.name)
 
     async def handle(self, content: Mapping[str, Any]) -> None:
         """Answer one message of the page."""
@@ -112,9 +116,12 @@ class Visit:
         self._cursors.clear()
 
     def window_s(self, name: str) -> float:
-        """For how long a stream of that name goes on without a reader."""
+        """For how long a stream of that name goes on without a reader. Raises ValueError."""
         view = self._view()
-        return 0.0 if view is None else view.stream_window_s(name)
+        window_s = 0.0 if view is None else view.stream_window_s(name)
+        if isinstance(window_s, bool) or not isinstance(window_s, int | float) or not 0 <= window_s <= 86400:
+            raise ValueError(f"stream_window_s({name!r}) is 0 to 86,400 seconds, not {window_s!r}")
+        return window_s
 
     # -- what the page asks for ------------------------------------------------------------------
 
@@ -127,8 +134,8 @@ class Visit:
     async def _follow(self, name: object, stream_id: object, content: Mapping[str, Any]) -> None:
         user, view = self._scope.get("user"), self._view()
         if isinstance(stream_id, str) and isinstance(name, str) and view is not None:
-            allowed = await _ask(view.can_follow, user, stream_id)
-            may_stop = allowed and await _ask(view.can_stop, user, stream_id)
+            allowed = await self._ask(view.can_follow, user, stream_id)
+            may_stop = allowed and await self._ask(view.can_stop, user, stream_id)
             seq = content.get("seq", 0)
             if allowed and not self._reader.closed and self._read(stream_id, name, seq, may_stop):
                 return
@@ -147,6 +154,18 @@ class Visit:
             log.info("a stop for no stream of the page's: %.200r", name)
 
     # -- inside ------------------------------------------------------------------------------------
+
+    async def _ask(self, allowed: Any, user: Any, stream_id: str) -> bool:
+        """The answer of can_follow or can_stop; no, when it fails: that must not cost a page its streams."""
+        try:
+            if inspect.iscoroutinefunction(allowed):
+                return bool(await allowed(user, stream_id))
+            answer = await sync_to_async(_in_thread)(allowed, user, stream_id)
+            # A decorator may hide that it is a coroutine function, and a coroutine is true.
+            return bool(await answer if inspect.isawaitable(answer) else answer)
+        except Exception:
+            log.exception("%s has failed: its page is refused", getattr(allowed, "__qualname__", allowed))
+            return False
 
     def _read(self, stream_id: str, name: str, seq: object, may_stop: bool) -> bool:
         """Show the page what comes after frame seq; False: not possible."""
@@ -227,12 +246,14 @@ class _Prompt:
         return self.take()
 
 
+def _in_thread(allowed: Any, user: Any, stream_id: str) -> Any:
+    """It may ask the database, whose connection outlives no request here: a stale one would stay for ever."""
+    close_old_connections()
+    try:
+        return allowed(user, stream_id)
+    finally:
+        close_old_connections()
+
+
 def _token_message(name: str, epoch: str, token: str) -> str:
     return json.dumps({"type": "stream", "token": token, "s": name, "e": epoch}, separators=(",", ":"))
-
-
-async def _ask(allowed: Any, user: Any, stream_id: str) -> bool:
-    """The answer of can_follow or can_stop, which may look into the database."""
-    if inspect.iscoroutinefunction(allowed):
-        return bool(await allowed(user, stream_id))
-    return bool(await sync_to_async(allowed)(user, stream_id))

@@ -1,8 +1,6 @@
-"""Streams: from ops to frames to a sink. asyncio; no Django.
+"""Stream: from ops to frames to a reader. asyncio; no Django.
 
-    reader = Reader(sink)                          # one connection
-    streams = Streams(reader)                      # its streams, by name
-    reply = streams.open("reply")
+    reply = Stream("reply", Reader(sink), Limits())
     await reply.push(TEXT, "Hello")                # merged with what waits for the next frame
     await reply.end(DONE)
 
@@ -12,7 +10,7 @@ one by one; nothing lost, nothing twice, in order; ``done`` or ``error`` is last
     push "a"    push "b"    (the send of "a" is still under way)    push "c"    end
 
 a sender of its own per call could let ``end`` overtake "c". Here a stream has one batch, a frame
-takes all of it under the next seq, and a reader has one send in flight.
+takes all of it under the next seq, and a reader (reader.py) has one send in flight.
 
 A push costs a C call and a look at the time. It comes back finished: its op rides with the next tick.
 Only when the stream was idle for an interval (its frame goes now), when the tick is late, or when too
@@ -26,23 +24,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
-import re
-import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 from . import ops
 from ._core import FINISHED, FORM_DJUST, TURN, Batch, BatchOwner, Deadline, MarkdownStream
 from .clock import clock_of
 from .counts import Ended, count, on_end, tell
+from .limits import Limits, id_prefix
+from .reader import Reader
 from .record import Record
-from .stores import Store
 
 log = logging.getLogger("djust_stream")
 
@@ -55,82 +49,6 @@ _PAST = Deadline()
 
 class StreamClosedError(RuntimeError):
     """The stream has ended; its name can be started again."""
-
-
-class Sink(Protocol):
-    """Where a reader's frames go: one connection."""
-
-    @property
-    def form(self) -> int:
-        """FORM_DJUST, FORM_COMPACT or FORM_COMPACT_TYPED of ``_core``; asked for each frame."""
-
-    @property
-    def closed(self) -> bool:
-        """True when nothing sent can arrive any more."""
-
-    @property
-    def unsent_bytes(self) -> int:
-        """What was sent and waits on this machine; 0 when that is not known."""
-
-    def abort(self) -> None:
-        """Close the connection without what waits in it: its reader does not read."""
-
-    def send(self, text: str, /) -> Awaitable[object]:
-        """Send one message; done when there is room for the next. Any exception: the connection is gone.
-
-        Until it first waits it runs in no task, or in that of a producer.
-        """
-
-
-class Source(Protocol):
-    """What a reader sends: a stream, a cursor in one."""
-
-    name: str
-    greeting: str | None  # goes before the message; then None
-
-    def take(self) -> str | None:
-        """The next message, or None."""
-
-    def fail(self) -> str:
-        """The message when take has raised."""
-
-
-_PLAIN_NAME = re.compile("[a-z][a-z0-9-]{0,60}")
-_OTHER = re.compile("[^a-z0-9]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How often and how much; DJUST_STREAM has a setting for each."""
-
-    interval_s: float = 1 / 60
-    max_pending_bytes: int = 256 << 10
-    max_payload_bytes: int = 4 << 20
-    max_stream_bytes: int = 16 << 20
-    images: str = "link"
-    slow_reader_timeout_s: float = 60.0
-    markdown: Mapping[str, Any] = field(default_factory=dict)  # options of MarkdownStream
-
-    def markdown_options(self, prefix: str = "") -> dict[str, Any]:
-        """The options of each document; where it has ids, they begin with the prefix, if there is one."""
-        options = {"images": self.images, **self.markdown}
-        for name in ("footnotes", "heading_ids") if prefix else ():
-            if options.get(name):
-                options[name] = prefix
-        return options
-
-
-def id_prefix(name: str, target: str = "") -> str:
-    """What the ids in a document of a stream begin with: "answer_7-" for "answer-7".
-
-    Only the last character is a "-", so no prefix begins another one, and two documents on one page share
-    no id. A name that is not made of a-z, 0-9 and "-", and a target, count by a digest as well.
-    """
-    if not target and _PLAIN_NAME.fullmatch(name):
-        return name.replace("-", "_") + "-"
-    words = _OTHER.sub("_", f"{name}_{target}".lower()).strip("_")[:40]
-    digest = hashlib.blake2s(f"{name}\0{target}".encode(), digest_size=6).hexdigest()
-    return f"md_{words}_{digest}-"
 
 
 class _Sent(Coroutine[Any, Any, None]):
@@ -160,195 +78,6 @@ class _Sent(Coroutine[Any, Any, None]):
         if self._coroutine is None:
             self._coroutine = self._stream.flush()
         return self._coroutine
-
-
-class _Begun(Coroutine[Any, Any, None]):
-    """A coroutine after its first step, for a task to go on with."""
-
-    __slots__ = ("_coroutine", "_first")
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], first: Any) -> None:
-        self._coroutine = coroutine
-        self._first: Any = (first,)
-
-    def send(self, value: object, /) -> Any:
-        if self._first:
-            (first,), self._first = self._first, ()
-            return first
-        return self._coroutine.send(value)
-
-    def throw(self, *exc: Any) -> Any:
-        self._first = ()
-        return self._coroutine.throw(*exc)
-
-    def close(self) -> None:
-        self._coroutine.close()
-
-    def __await__(self) -> Iterator[None]:  # type: ignore[override]
-        raise RuntimeError("a task's body, not to be awaited")
-
-
-def _start(coroutine: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None] | None:
-    """Take the coroutine's first step now; a task is made for the rest, if there is any.
-
-    Most sends need no more than that, and a task for each would cost as much as the frame itself.
-    """
-    try:
-        first = context.run(coroutine.send, None)
-    except StopIteration:
-        return None
-    rest = _Begun(coroutine, first)
-    loop = asyncio.get_running_loop()
-    if sys.version_info >= (3, 11):
-        return loop.create_task(rest, context=context)
-    return loop.create_task(rest)
-
-
-class Reader:
-    """One connection's end of the wire: at most one send in flight, for all of its streams."""
-
-    __slots__ = (
-        "__weakref__",
-        "_context",
-        "_due",
-        "_progress",
-        "_progress_at",
-        "_sent",
-        "_task",
-        "_timer",
-        "busy",
-        "closed",
-        "loop",
-        "on_close",
-        "sink",
-        "slow_timeout_s",
-        "typed",
-    )
-
-    def __init__(self, sink: Sink, slow_timeout_s: float = 60.0) -> None:
-        """Made in the connection's event loop, or before there is one."""
-        self.sink = sink
-        self.slow_timeout_s = slow_timeout_s
-        self.busy = False
-        self.closed = False
-        self.on_close: Callable[[], None] | None = None
-        self.typed = False  # must each message have a type, because another client than ours reads first?
-        self.loop = asyncio._get_running_loop()
-        # Of its own, so that what a send has set in it, before it had to wait, can be taken back after.
-        self._context = copy_context()
-        self._due: dict[Source, None] = {}
-        self._task: asyncio.Task[None] | None = None  # while a send waits
-        self._sent = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._progress = (0, 0)  # messages sent, bytes unsent
-        self._progress_at = 0.0
-
-    def send(self, stream: Source) -> None:
-        """Send what waits in the stream as soon as the connection is free. In the connection's loop."""
-        if self.closed:
-            return
-        self._due[stream] = None
-        if not self.busy:
-            self.busy = True
-            self._task = _start(self._pump(), self._context)
-            if self._task is not None:
-                count("waits")
-                self._progress_at = monotonic()
-                self._watch()
-
-    def discard(self, stream: Source) -> None:
-        """Send nothing more of the stream."""
-        self._due.pop(stream, None)
-
-    def close(self) -> None:
-        """Nothing arrives any more: end the streams, tell the owner. Once."""
-        if self.closed:
-            return
-        self.closed = True
-        self._due.clear()
-        on_close, self.on_close = self.on_close, None
-        if on_close is not None:
-            on_close()
-
-    async def _pump(self) -> None:
-        due = self._due
-        try:
-            while due:
-                stream = next(iter(due))
-                del due[stream]
-                try:
-                    message = stream.take()
-                except Exception:
-                    # One stream's fault must not cost the others of this connection a frame.
-                    log.exception("stream %r: its frame could not be made; it ends here", stream.name)
-                    message = stream.fail()
-                if stream.greeting is not None:
-                    greeting, stream.greeting = stream.greeting, None
-                    await self.sink.send(greeting)
-                if message is not None:
-                    await self.sink.send(message)
-                    self._sent += 1
-                if self.sink.closed:
-                    self.close()
-        except (OSError, RuntimeError) as error:
-            # How servers say that the peer is gone: OSError (ASGI 2.4), RuntimeError (after a close).
-            log.info("the connection is gone, its streams end: %r", error)
-            self.close()
-        except Exception:
-            log.exception("a frame could not be sent; its connection gets no more")
-            self.close()
-        finally:
-            self.busy = False
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-
-    # -- a reader that does not read --------------------------------------------------------------
-
-    def _watch(self) -> None:
-        """While a send waits: look now and then whether anything leaves."""
-        self._progress = (self._sent, self.sink.unsent_bytes)
-        self._timer = asyncio.get_running_loop().call_later(self.slow_timeout_s / 4, self._look)
-
-    def _look(self) -> None:
-        sent, unsent = self._progress
-        now = monotonic()
-        if self._sent != sent or self.sink.unsent_bytes < unsent:
-            self._progress_at = now
-        if now - self._progress_at < self.slow_timeout_s * 0.99:  # a timer is never exact
-            self._watch()
-            return
-        self._timer = None
-        log.warning(
-            "a reader has taken nothing for %.1f s (SLOW_READER_TIMEOUT_S of DJUST_STREAM is %g), and %s "
-            "wait for it: its connection is closed, its streams end",
-            now - self._progress_at,
-            self.slow_timeout_s,
-            f"{unsent:,} bytes" if unsent else "bytes",
-        )
-        count("dropped_readers")
-        task = self._task
-        self.close()
-        if task is not None:
-            task.cancel()
-        self.sink.abort()
-
-
-class Nowhere:
-    """The sink of a stream whose readers are cursors in its log, or away."""
-
-    closed = False
-    unsent_bytes = 0
-
-    def __init__(self, form: int) -> None:
-        self.form = form
-
-    def abort(self) -> None:
-        """There is no connection."""
-
-    def send(self, text: str, /) -> Awaitable[None]:
-        """The log has it."""
-        return FINISHED
 
 
 # How urgent it is: with the next tick; now, when the last frame is an interval ago; now.
@@ -528,9 +257,10 @@ class Stream(BatchOwner):
     def take(self) -> str | None:
         """The next frame as a message, or None; nothing is pending afterwards."""
         batch = self._batch
-        for target, document in list(self._documents.items()):
-            if document.pending_bytes:
-                document.flush(batch, target, False)
+        if self._documents:
+            for target, document in list(self._documents.items()):
+                if document.pending_bytes:
+                    document.flush(batch, target, False)
         if self._room is not None:
             self._room.set()
             self._room = None
@@ -541,8 +271,10 @@ class Stream(BatchOwner):
             self._first_s = now - self._opened_at
         try:
             message = batch.encode(self.seq + 1, self.reader.sink.form)
-            if self.record is not None:
-                self._keep(message)
+            if (record := self.record) is not None:
+                record.add(self.seq + 1, message, batch)
+                if self.ended is not None:
+                    record.end()
         finally:
             batch.clear()
         self.seq += 1
@@ -558,7 +290,8 @@ class Stream(BatchOwner):
         self._tell("error")
         message = self._batch.encode(self.seq + 1, self.reader.sink.form)
         if self.record is not None:
-            self._keep(message)
+            self.record.add(self.seq + 1, message, self._batch)
+            self.record.end()
         self._batch.clear()
         self.seq += 1
         return message
@@ -587,14 +320,6 @@ class Stream(BatchOwner):
             self._room = None
 
     # -- inside ---------------------------------------------------------------------------------
-
-    def _keep(self, message: str) -> None:
-        """Into the record; the frame that ends the stream is the last one."""
-        record = self.record
-        assert record is not None
-        record.add(self.seq + 1, message, self._batch)
-        if self.ended is not None:
-            record.end()
 
     def _be_quick(self, until: Deadline) -> None:
         """Until then a push has nothing to do but push, and stream_text needs nobody but the batch."""
@@ -750,120 +475,3 @@ class Stream(BatchOwner):
                 f"stream {self.name!r}: {size:,} bytes in one call; MAX_PAYLOAD_BYTES of DJUST_STREAM "
                 f"is {self.limits.max_payload_bytes:,}. Send smaller pieces, or raise the setting."
             )
-
-
-class Streams(dict[str, Stream]):
-    """The streams of one connection, by name; ended ones too."""
-
-    __slots__ = ("__weakref__", "_ended", "_give_up", "_watches", "keep", "limits", "on_open", "reader", "store")
-
-    #: So many ended streams are remembered: by their seq when they are started again, and to refuse
-    #: what comes after their end.
-    MAX_ENDED = 1000
-
-    def __init__(
-        self,
-        reader: Reader,
-        limits: Limits | None = None,
-        store: Store | None = None,
-    ) -> None:
-        """store: keeps what readers that come back need."""
-        super().__init__()
-        self.reader = reader
-        self.limits = limits or Limits()
-        self.store = store
-        #: For how many seconds a stream of that name goes on without a reader; 0: it ends with its
-        #: connection.
-        self.keep: Callable[[str], float] | None = None
-        self.on_open: Callable[[Stream], None] | None = None
-        self._ended: dict[str, None] = {}
-        self._give_up: Callable[[Stream], None] | None = None  # away: for a stream to which nobody comes back
-        self._watches: set[asyncio.Task[None]] = set()
-
-    def open(self, name: str) -> Stream:
-        """The stream of that name: a new one when there is none, or when it has ended."""
-        stream = self.get(name)
-        if stream is None:
-            stream = self._new(name, 0)
-        elif stream.ended is not None:
-            # The one frame that may still wait in the ended one takes the next seq.
-            stream = self._new(name, stream.seq + stream.pending)
-            self._ended.pop(name, None)
-        self[name] = stream
-        return stream
-
-    def _new(self, name: str, seq: int) -> Stream:
-        window_s = 0.0 if self.keep is None else self.keep(name)
-        if self.store is None or not window_s:
-            return Stream(name, self.reader, self.limits, seq)
-        record = Record(ops.check_name(name), self.store, window_s, self.limits.max_stream_bytes)
-        stream = Stream(name, self.reader, self.limits, record=record)
-        if self.on_open is not None:
-            self.on_open(stream)
-        if self._give_up is not None:
-            self._watch(stream, record)
-        return stream
-
-    def end(
-        self, stream: Stream, op: int, text: str = "", target: str = "", number: int = 0
-    ) -> Awaitable[None]:
-        """End the stream: DONE or ERROR, as Stream.end; awaited, it is on its way."""
-        sent = stream.end(op, text, target, number)
-        self._ended[stream.name] = None
-        if len(self._ended) > self.MAX_ENDED:
-            oldest = next(iter(self._ended))
-            del self._ended[oldest]
-            self.pop(oldest, None)
-        return sent
-
-    def leave(self, give_up: Callable[[Stream], None]) -> None:
-        """The connection is gone: the streams that somebody can come back to go on; give_up is called with
-        each of the others, now, or when nobody has come. In their loop."""
-        away = self.reader_away()
-        kept = [stream for stream in self.values() if stream.record is not None and stream.record.handed]
-        for stream in [stream for stream in self.values() if stream not in kept]:
-            give_up(stream)
-        for stream in kept:
-            stream.detach(away)  # also an ended one, whose last frame may wait
-        kept = [stream for stream in kept if stream.ended is None]
-        if not kept:
-            self.on_open = None
-            return
-        self.reader = away
-        self._give_up = give_up
-        for stream in kept:
-            if stream.record is not None:
-                self._watch(stream, stream.record)
-
-    @property
-    def away(self) -> bool:
-        """Has the connection gone?"""
-        return self._give_up is not None
-
-    def reader_away(self) -> Reader:
-        """A reader for a stream that has none of its own, in the same form and loop."""
-        away = Reader(Nowhere(self.reader.sink.form))
-        away.loop = self.reader.loop
-        return away
-
-    def _watch(self, stream: Stream, record: Record) -> None:
-        async def watch() -> None:
-            await record.abandoned(record.window_s)
-            if stream.ended is None and self._give_up is not None:
-                self._give_up(stream)
-
-        task = asyncio.get_running_loop().create_task(watch(), name=f"nobody reads {stream.name}")
-        self._watches.add(task)
-        task.add_done_callback(self._watches.discard)
-
-    async def flush(self) -> None:
-        """Send what waits in any stream."""
-        for stream in list(self.values()):
-            await stream.flush()
-
-    def drop(self) -> None:
-        """The connection is gone."""
-        for stream in self.values():
-            stream.drop()
-        self.clear()
-        self._ended.clear()

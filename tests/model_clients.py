@@ -4,14 +4,17 @@
     source = ask(server.url, "text")             # what the SDK returns, not awaited
     source = ask(server.url, "text", sync=True)  # a function, for its call blocks
 
-Each SDK is imported when it is asked for.
+Each SDK is imported when it is asked for. A client is made once for each address in each event loop, as an
+application does: making one reads the system's certificates, which takes longer than an answer here.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import asyncio
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from model_server import KEY
 
@@ -23,7 +26,7 @@ def openai(url: str, scenario: str, sync: bool = False, path: str = "v1") -> Any
     import openai
 
     options: dict[str, Any] = {"base_url": f"{url}/{scenario}/{path}", "api_key": KEY, "max_retries": 0}
-    client = (openai.OpenAI if sync else openai.AsyncOpenAI)(**options)
+    client = _client(openai.OpenAI if sync else openai.AsyncOpenAI, **options)
     usage = {"stream_options": {"include_usage": True}}
     return _asked(client.chat.completions.create, sync, model=MODEL, messages=MESSAGES, stream=True, **usage)
 
@@ -33,7 +36,7 @@ def openai_stream(url: str, scenario: str, sync: bool = False) -> Any:
     import openai
 
     options: dict[str, Any] = {"base_url": f"{url}/{scenario}/v1", "api_key": KEY, "max_retries": 0}
-    client = (openai.OpenAI if sync else openai.AsyncOpenAI)(**options)
+    client = _client(openai.OpenAI if sync else openai.AsyncOpenAI, **options)
     usage = {"stream_options": {"include_usage": True}}
     return _asked(client.chat.completions.stream, sync, model=MODEL, messages=MESSAGES, **usage)
 
@@ -46,7 +49,7 @@ def responses(url: str, scenario: str, sync: bool = False) -> Any:
     import openai
 
     options: dict[str, Any] = {"base_url": f"{url}/{scenario}/v1", "api_key": KEY, "max_retries": 0}
-    client = (openai.OpenAI if sync else openai.AsyncOpenAI)(**options)
+    client = _client(openai.OpenAI if sync else openai.AsyncOpenAI, **options)
     return _asked(client.responses.create, sync, model=MODEL, input="Why?", stream=True)
 
 
@@ -54,7 +57,7 @@ def anthropic(url: str, scenario: str, sync: bool = False) -> Any:
     import anthropic
 
     options: dict[str, Any] = {"base_url": f"{url}/{scenario}", "api_key": KEY, "max_retries": 0}
-    client = (anthropic.Anthropic if sync else anthropic.AsyncAnthropic)(**options)
+    client = _client(anthropic.Anthropic if sync else anthropic.AsyncAnthropic, **options)
     return _asked(client.messages.create, sync, model=MODEL, messages=MESSAGES, max_tokens=99, stream=True)
 
 
@@ -63,15 +66,14 @@ def anthropic_stream(url: str, scenario: str, sync: bool = False) -> Any:
     import anthropic
 
     options: dict[str, Any] = {"base_url": f"{url}/{scenario}", "api_key": KEY, "max_retries": 0}
-    client = (anthropic.Anthropic if sync else anthropic.AsyncAnthropic)(**options)
+    client = _client(anthropic.Anthropic if sync else anthropic.AsyncAnthropic, **options)
     return _asked(client.messages.stream, sync, model=MODEL, messages=MESSAGES, max_tokens=99)
 
 
 def gemini(url: str, scenario: str, sync: bool = False) -> Any:
     from google import genai
 
-    client = genai.Client(api_key=KEY, http_options={"base_url": f"{url}/{scenario}"})
-    _clients.append(client)  # it closes itself when it goes, and what it has returned with it
+    client = _client(genai.Client, api_key=KEY, http_options={"base_url": f"{url}/{scenario}"})
     models = client.models if sync else client.aio.models
     return _asked(models.generate_content_stream, sync, model=MODEL, contents="Why?")
 
@@ -79,7 +81,7 @@ def gemini(url: str, scenario: str, sync: bool = False) -> Any:
 def mistral(url: str, scenario: str, sync: bool = False) -> Any:
     from mistralai.client import Mistral
 
-    client = Mistral(api_key=KEY, server_url=f"{url}/{scenario}/mistral", retry_config=None)
+    client = _client(Mistral, api_key=KEY, server_url=f"{url}/{scenario}/mistral", retry_config=None)
     ask = client.chat.stream if sync else client.chat.stream_async
     return _asked(ask, sync, model=MODEL, messages=MESSAGES)
 
@@ -87,7 +89,7 @@ def mistral(url: str, scenario: str, sync: bool = False) -> Any:
 def ollama(url: str, scenario: str, sync: bool = False) -> Any:
     import ollama
 
-    client = (ollama.Client if sync else ollama.AsyncClient)(host=f"{url}/{scenario}")
+    client = _client(ollama.Client if sync else ollama.AsyncClient, host=f"{url}/{scenario}")
     return _asked(client.chat, sync, model=MODEL, messages=MESSAGES, stream=True)
 
 
@@ -99,12 +101,12 @@ def httpx_lines(url: str, scenario: str, sync: bool = False) -> Any:
     address = f"{url}/{scenario}/v1/chat/completions"
 
     def lines() -> Any:
-        with httpx.stream("POST", address, json=body) as response:
+        with _client(httpx.Client).stream("POST", address, json=body) as response:
             response.raise_for_status()
             yield from response.iter_lines()
 
     async def alines() -> Any:
-        async with httpx.AsyncClient() as client, client.stream("POST", address, json=body) as response:
+        async with _client(httpx.AsyncClient).stream("POST", address, json=body) as response:
             response.raise_for_status()
             async for line in response.aiter_lines():
                 yield line
@@ -119,8 +121,8 @@ def httpx_response(url: str, scenario: str, sync: bool = False) -> Any:
     body = {"model": MODEL, "messages": MESSAGES, "stream": True}
     address = f"{url}/{scenario}/v1/chat/completions"
     if sync:
-        return lambda: httpx.stream("POST", address, json=body)
-    return httpx.AsyncClient().stream("POST", address, json=body)
+        return lambda: _client(httpx.Client).stream("POST", address, json=body)
+    return _client(httpx.AsyncClient).stream("POST", address, json=body)
 
 
 def litellm_openai(url: str, scenario: str, sync: bool = False) -> Any:
@@ -147,7 +149,6 @@ def litellm_gemini(url: str, scenario: str, sync: bool = False) -> Any:
     return _asked(litellm.completion if sync else litellm.acompletion, sync, **options, **_LITELLM)
 
 
-_clients: deque[Any] = deque(maxlen=50)
 _LITELLM: dict[str, Any] = {
     "messages": MESSAGES,
     "api_key": KEY,
@@ -174,6 +175,19 @@ LITELLM: dict[str, Callable[..., Any]] = {
     "litellm anthropic": litellm_anthropic,
     "litellm gemini": litellm_gemini,
 }
+
+
+#: Event loop -> the clients that were made in it; threads without one share theirs.
+_clients: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+_no_loop = Lock()
+
+
+def _client(make: Callable[..., Any], **options: Any) -> Any:
+    clients = _clients.setdefault(asyncio._get_running_loop() or _no_loop, {})
+    key = f"{make.__module__}.{make.__qualname__} {options}"
+    if key not in clients:
+        clients[key] = make(**options)
+    return clients[key]
 
 
 def _asked(ask: Callable[..., Any], sync: bool, **options: Any) -> Any:

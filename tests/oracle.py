@@ -179,17 +179,19 @@ def spoken(op: Op, root: str) -> list[Json]:
     return [{"op": kind, **target} | ({key: op.text} if key else {}) | retry]
 
 
-def expand(compact: list[list[Any]], root: str) -> list[Json]:
+def expand(compact: list[Any], root: str) -> list[Json]:
     """The ops of a compact frame in the djust form, but for text without a mode, which has none."""
-    names = {"t": "text", "ta": "text_append", "tr": "text_replace", "tp": "text_prepend"}
+    names = {"ta": "text_append", "tr": "text_replace", "tp": "text_prepend"}
     names |= {"a": "append", "p": "prepend", "r": "replace"}
     target, out = "", []
-    for key, *values in compact:
+    for op in compact:
+        if isinstance(op, str):
+            out += spoken(Op("text", target=target, pieces=(op,)), root)
+            continue
+        key, *values = op
         name = names.get(key, key)
         if key == "on":
             target = values[0]
-        elif key == "t":
-            out += spoken(Op("text", target=target, pieces=tuple(values)), root)
         elif key == "prune":
             out += spoken(Op("prune", values[1], target, values[0]), root)
         elif key == "delete":

@@ -69,9 +69,13 @@ class ResumingPage:
         self.seq = frame["n"] - 1
         self._frame(frame)
 
-    def _apply(self, op: list[Any]) -> None:
-        dom, (kind, *rest) = self.dom, op
+    def _apply(self, op: str | list[Any]) -> None:
         assert self.ended is None, "nothing follows the end"
+        dom = self.dom
+        if isinstance(op, str):
+            dom.root.add(op)
+            return
+        kind, *rest = op
         if isinstance(kind, int):
             dom.grow(kind, rest[0])
         elif kind in EDITS:
@@ -82,11 +86,6 @@ class ResumingPage:
             self.started += 1
         else:
             raise AssertionError(op)
-
-
-def _text(dom: Dom, *pieces: str) -> None:
-    for piece in pieces:
-        dom.root.add(piece)
 
 
 def _before(dom: Dom, nodes: list[Any]) -> None:
@@ -107,8 +106,7 @@ def _nodes(html: str) -> list[Any]:
 
 
 EDITS: dict[str, Any] = {
-    "t": _text,
-    "ta": _text,
+    "ta": lambda dom, text: dom.root.add(text),
     "tr": lambda dom, text: _replace(dom, [text]),
     "tp": lambda dom, text: _before(dom, [text]),
     "a": lambda dom, html: dom.grow(0, html),

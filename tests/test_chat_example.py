@@ -13,10 +13,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from model_server import ANSWER, ENDLESS, KEY, ModelServer
 from page import Page
+from proxy import Proxy
 
 from djust_stream import render_markdown
 
@@ -149,6 +151,36 @@ def test_stop_and_ask_again(visit: Visit, model: ModelServer) -> None:
     page.wait("![...document.querySelectorAll('.again')].some((el) => el.checkVisibility())")
 
 
+def test_a_new_turn_comes_into_view(visit: Visit, model: ModelServer) -> None:
+    page = visit(viewport={"width": 360, "height": 420})
+    field = "document.querySelector('.field').getBoundingClientRect()"
+    below = f"{REPLY}.lastElementChild.getBoundingClientRect().bottom - {field}.top"
+    for n, scenario in enumerate(("text", "thinking", "tool", "429", "error")):
+        model.scenario = scenario
+        ask(
+            page,
+            f"Question {n}, which takes many lines: " + "what is to be said of it on a narrow page? " * 5,
+        )
+        page.wait(f"{IDLE} && !({BUSY}) && {REPLY}.textContent !== ''")
+        page.wait(f"{below} <= 0")
+        assert page.eval(f"{REPLY}.getBoundingClientRect().bottom > 0")
+
+
+def test_a_second_click_changes_nothing(visit: Visit, model: ModelServer) -> None:
+    page = visit()
+    model.scenario = "error"
+    ask(page, "Tell me a story")
+    page.wait(f"{REPLY}.querySelector('.dj-stream-retry') !== null && {IDLE}")
+    model.scenario = ENDLESS
+    asked = len(model.requests)
+    page.eval(f"((retry) => {{ retry.click(); retry.click() }})({REPLY}.querySelector('.dj-stream-retry'))")
+    page.wait(f"{REPLY}.textContent.length > 50 && {BUSY}")
+    assert page.eval("document.querySelector('#stop').checkVisibility()")
+    assert len(model.requests) == asked + 1
+    page.do(lambda p: p.keyboard.press("Escape"))
+    page.wait(f"{IDLE} && !({BUSY})")
+
+
 def test_a_stopped_answer_is_part_of_what_is_sent_next(visit: Visit, model: ModelServer) -> None:
     page = visit()
     model.scenario = ENDLESS
@@ -219,6 +251,35 @@ def test_it_fits_and_can_be_read(visit: Visit, model: ModelServer, scheme: str, 
     page.wait(f"{IDLE} && !({BUSY}) && {REPLY}.textContent !== ''")
     assert page.eval("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
     shot(page, f"{flavour_of(page)}-{scheme}-{width}")
+
+
+def test_plain_a_page_that_was_cut_off_goes_on(open_page: Visit, model: ModelServer) -> None:
+    model.scenario = "text"
+    with serve("plain", OPENAI_API_KEY=KEY, OPENAI_BASE_URL=f"{model.url}/text/v1") as address:
+        port = urlsplit(address).port
+        assert port
+        with Proxy(port) as proxy:
+            page = opened(open_page(url=f"http://127.0.0.1:{proxy.port}/"))
+            ask(page, "First")
+            page.wait(f"{IDLE} && !({BUSY}) && {REPLY}.textContent !== ''")
+            model.scenario = ENDLESS
+            ask(page, "Second")
+            page.wait(f"{REPLY}.textContent.length > 50")
+            accepted = proxy.accepted
+            proxy.cut()
+            page.wait(f"{BUSY} && {REPLY}.textContent.length > 50")
+            while proxy.accepted == accepted:
+                page.do(lambda p: p.wait_for_timeout(50))
+            more = page.eval(f"{REPLY}.textContent.length") + 50
+            page.wait(f"{REPLY}.textContent.length > {more}")
+            page.do(lambda p: p.keyboard.press("Escape"))
+            assert model.closed.wait(5)
+            page.wait(f"{IDLE} && !({BUSY})")
+            model.scenario = "text"
+            ask(page, "Third")
+            page.wait(f"{IDLE} && !({BUSY}) && {REPLY}.textContent !== ''")
+    sent = [message["content"] for message in model.bodies[-1]["messages"]][1:]
+    assert sent[:3] + sent[4:] == ["First", ANSWER, "Second", "Third"] and sent[3].startswith("word word")
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

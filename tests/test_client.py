@@ -111,22 +111,22 @@ def test_on_names_another_element_until_the_root_is_named_again(plain: Page) -> 
 
 
 @pytest.mark.parametrize(
-    ("attributes", "op", "expected"),
+    ("attributes", "ops", "expected"),
     [
-        ("", ["t", "b", "c"], "abc"),
-        (' dj-stream-mode="append"', ["t", "b", "c"], "abc"),
-        (' dj-stream-mode="replace"', ["t", "b", "c"], "c"),
-        (' dj-stream-mode="prepend"', ["t", "b", "c"], "cba"),
-        (' dj-stream-mode="constructor"', ["t", "b", "c"], "abc"),
-        (' dj-stream-mode="replace"', ["ta", "b"], "ab"),
-        (' dj-stream-mode="append"', ["tp", "b"], "ba"),
-        (' dj-stream-mode="prepend"', ["tr", "b"], "b"),
+        ("", ["b", "c"], "abc"),
+        (' dj-stream-mode="append"', ["b", "c"], "abc"),
+        (' dj-stream-mode="replace"', ["b", "c"], "c"),
+        (' dj-stream-mode="prepend"', ["b", "c"], "cba"),
+        (' dj-stream-mode="constructor"', ["b", "c"], "abc"),
+        (' dj-stream-mode="replace"', [["ta", "b"]], "ab"),
+        (' dj-stream-mode="append"', [["tp", "b"]], "ba"),
+        (' dj-stream-mode="prepend"', [["tr", "b"]], "b"),
     ],
 )
 def test_the_mode_of_the_page_holds_where_the_caller_named_none(
-    plain: Page, attributes: str, op: list[str], expected: str
+    plain: Page, attributes: str, ops: list[Any], expected: str
 ) -> None:
-    assert after(plain, "a", compact(op), attributes=attributes) == expected
+    assert after(plain, "a", compact(*ops), attributes=attributes) == expected
 
 
 def test_text_is_text(plain: Page) -> None:
@@ -181,7 +181,7 @@ def test_a_path_counts_blocks_as_markdown_has_them(plain: Page) -> None:
 
 def test_a_path_does_not_count_what_was_there_before(plain: Page) -> None:
     grow, patch = [0, "<p>[x]</p>"], ["@", [0], "x"]
-    html = after(plain, "a<p>b</p>", compact(["start"], ["t", "0"], grow), compact(patch, ["done"], n=2))
+    html = after(plain, "a<p>b</p>", compact(["start"], "0", grow), compact(patch, ["done"], n=2))
     assert html == "a<p>b</p>0<p>x</p>"
     assert plain.apply([compact(["start"], grow), compact(patch, n=2)]) == [
         html + "<p>[x]</p>",
@@ -260,9 +260,7 @@ def test_a_name_is_only_a_name(open_page: OpenPage, name: str) -> None:
     }""",
         name,
     )
-    assert page.apply([compact(["start"], ["t", "x"], [0, "<p>y</p>"], ["done"], stream=name)]) == [
-        "x<p>y</p>"
-    ]
+    assert page.apply([compact(["start"], "x", [0, "<p>y</p>"], ["done"], stream=name)]) == ["x<p>y</p>"]
     assert page.eval("document.querySelectorAll('img').length") == 0
     assert page.console == []
 
@@ -274,7 +272,7 @@ def test_an_unknown_op_is_told_and_skipped(open_page: OpenPage, name: Any) -> No
     page = open_page(ROOT.format(""))
     assert page.apply([djust({"op": name}, {"op": "text", "text": "x"})]) == ["x"]
     if not isinstance(name, float):  # a number is a depth there
-        assert page.apply([compact([name, "a"], ["t", "y"])]) == ["xy"]
+        assert page.apply([compact([name, "a"], "y")]) == ["xy"]
     assert page.console and all(line.startswith("warning: djust_stream: unknown op") for line in page.console)
 
 
@@ -299,7 +297,7 @@ def test_odd_ops_do_not_throw_and_the_next_one_counts(open_page: OpenPage) -> No
                 ["on", ""],
                 ["@", 1, 2],
                 ["x", 9, 1, 1],
-                ["t", "x"],
+                "x",
             )
         ]
     )
@@ -310,7 +308,7 @@ def test_a_missing_target_is_no_error(open_page: OpenPage) -> None:
     page = open_page("<p></p>")
     record_events(page)
     frames = [
-        compact(["start"], ["t", "x"], [3, "y"], ["done"]),
+        compact(["start"], "x", [3, "y"], ["done"]),
         djust({"op": "text", "target": "#none", "text": "x"}),
     ]
     assert page.apply(frames) == [None, None]
@@ -398,7 +396,7 @@ def test_busy_while_active_and_told_once(open_page: OpenPage) -> None:
     }"""
     page.apply([compact(["start"])])
     assert page.eval(state) == ["true", "true", ["Answer is being written"]]
-    page.apply([compact(["t", "x"], n=2)])
+    page.apply([compact("x", n=2)])
     assert page.eval(state) == ["true", "true", ["Answer is being written"]]
     page.apply([compact(["done"], n=3)])
     assert page.eval(state) == [None, None, ["Answer complete"]]
@@ -453,9 +451,7 @@ def test_without_a_connection_of_ours_there_is_no_retry_to_press(open_page: Open
 def test_a_hole_is_told(open_page: OpenPage) -> None:
     page = open_page('<div dj-stream="s" id="root"></div>')
     record_events(page)
-    frames = [compact(["t", str(n)], n=n) for n in (1, 2, 5, 6, 1, 2)] + [
-        compact(["t", "x"], n=4, stream="none")
-    ]
+    frames = [compact(str(n), n=n) for n in (1, 2, 5, 6, 1, 2)] + [compact("x", n=4, stream="none")]
     assert page.apply(frames)[-1] == "125612"
     assert [row for row in page.eval("seen") if row[0] == "gap"] == [
         ["gap", "root", {"stream": "s", "expected": 3, "seq": 5}],
@@ -501,7 +497,7 @@ def test_the_end_is_followed_from_near_it_and_only_then(open_page: OpenPage, bod
     assert scrolled(page, 0, grow) <= 1
     assert scrolled(page, 90, grow) <= 1
     assert scrolled(page, 120, grow) == pytest.approx(620, abs=2)
-    assert scrolled(page, 0, ["t", "x"]) <= 1
+    assert scrolled(page, 0, "x") <= 1
     assert scrolled(page, 0, ["error", "x"]) <= 1
 
 

@@ -94,8 +94,8 @@ def test_the_tag_connects_by_itself(open_page: OpenPage, server: Server) -> None
     record_events(page)
     server.wait(lambda: HELLO in server.received)
     assert server.connections[0].request.path == "/ws/chat/?x=1"
-    server.send(compact(["start"], ["t", "hi"]))
-    server.send({"type": "stream", "s": "s", "n": 2, "o": [["t", " you"]]})
+    server.send(compact(["start"], "hi"))
+    server.send({"type": "stream", "s": "s", "n": 2, "o": [" you"]})
     server.send(djust({"op": "text", "text": "!"}) | {"seq": 3})
     page.wait("document.querySelector('[dj-stream]').textContent === 'hi you!'")
     server.send({"type": "quote", "o": 1})
@@ -147,7 +147,7 @@ def test_an_error_that_may_pass_offers_a_retry_when_its_time_has_come(
     page.eval(f"{button}.focus()")
     page.do(lambda chromium: chromium.keyboard.press("Enter"))
     server.wait(lambda: server.received[-1] == {"type": "stream.retry", "stream": "s"})
-    server.send(compact(["start"], ["t", "again"], n=4))
+    server.send(compact(["start"], "again", n=4))
     page.wait(f"{button} === null && {alert} === null")
     assert page.eval("document.activeElement === document.querySelector('[dj-stream]')"), "the focus is lost"
     server.send(compact(["error", "no"], n=5))
@@ -159,7 +159,7 @@ def test_it_comes_back_with_a_new_hello(open_page: OpenPage, server: Server) -> 
     page = open_page(url=f"http://127.0.0.1:{server.port}/")
     record_events(page)
     server.wait(lambda: HELLO in server.received)
-    server.send(compact(["start"], ["t", "half"]))
+    server.send(compact(["start"], "half"))
     page.wait("document.querySelector('[dj-stream]').textContent === 'half'")
     server.do(server.connections[0].close())
     page.wait("document.querySelector('[role=alert]')?.textContent === 'Connection lost'")
@@ -168,7 +168,7 @@ def test_it_comes_back_with_a_new_hello(open_page: OpenPage, server: Server) -> 
         "/djust-stream.js",
     )
     server.wait(lambda: server.received == [HELLO, HELLO, {"type": "later"}])
-    server.send(compact(["start"], ["t", " and whole"], ["done"]))
+    server.send(compact(["start"], " and whole", ["done"]))
     page.wait("document.querySelector('[dj-stream]').innerHTML === 'half and whole'")
     seen = page.eval("seen.map(([name, , detail]) => [name, detail])")
     names = [name for name, _ in seen if name in {"close", "error", "reconnect", "open", "gap"}]
@@ -219,11 +219,11 @@ def test_closed_is_closed_and_a_new_connection_counts_anew(open_page: OpenPage, 
     page = open_page(url=f"http://127.0.0.1:{server.port}/")
     record_events(page)
     server.wait(lambda: HELLO in server.received)
-    server.send(compact(["t", "x"]))
+    server.send(compact("x"))
     page.wait("document.querySelector('[dj-stream]').textContent === 'x'")
     server.do(server.connections[0].close())
     server.wait(lambda: server.received == [HELLO, HELLO])
-    server.send(compact(["t", "y"], n=2))
+    server.send(compact("y", n=2))
     page.wait("seen.some(([name]) => name === 'gap')")
     page.eval("async () => { (await import('/djust-stream.js')).connect('/ws/chat/?x=1').close() }")
     page.wait("seen.filter(([name]) => name === 'close').length === 2")
@@ -253,7 +253,7 @@ def test_djusts_socket_hands_its_messages_to_us(open_page: OpenPage, order: str)
     page.eval(
         "(frame) => djust.handleStreamMessage(frame)", djust({"op": "append", "html": "<b></b>", "mode": ""})
     )
-    page.eval("(frame) => djust.handleStreamMessage(frame)", {"type": "stream"} | compact(["t", "x"]))
+    page.eval("(frame) => djust.handleStreamMessage(frame)", {"type": "stream"} | compact("x"))
     assert page.html() == "<b></b>x"
     assert page.eval("stock") == []
     assert page.eval("scope === document.querySelector('[dj-stream]')"), "djust binds what is new"

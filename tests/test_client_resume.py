@@ -121,6 +121,22 @@ def test_a_second_tab_shows_the_same_and_may_stop(open_page: OpenPage, proxy: Pr
     assert first.eval("Object.keys(localStorage)") == []
 
 
+def test_tabs_keep_each_others_streams(open_page: OpenPage, proxy: Proxy) -> None:
+    """Both are open before either streams; one's end is not the other's."""
+    first = visit(open_page, proxy, "first tab", "share: true")
+    second = first.tab()
+    second.wait("window.chat?.socket.readyState === 1")
+    ask(first, do="answer", name="first tab", tokens=600, gap_s=0.005)
+    until_shown(first, 100)
+    ask(second, do="answer", name="second tab", tokens=120)
+    second.wait("JSON.parse(Object.values(localStorage)[0]).length === 2")
+    second.wait("JSON.parse(Object.values(localStorage)[0]).length === 1")
+    first.do(lambda chromium: chromium.reload())
+    until_done(first)
+    assert shown(first) == whole("first tab", 600)
+    assert first.eval("Object.keys(localStorage)") == []
+
+
 def test_a_dead_connection_is_found_out(open_page: OpenPage, proxy: Proxy) -> None:
     page = visit(open_page, proxy, "half", "pingMs: 150, pongMs: 150")
     ask(page, do="answer", name="half", tokens=300, gap_s=0.005)

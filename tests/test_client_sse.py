@@ -14,7 +14,8 @@ import pytest
 from conftest import OpenPage
 from nginx import Nginx
 from page import Page, record_events
-from sse import get, parse
+from proxy import Proxy
+from sse import Response, get, parse
 
 sys.path.insert(0, str(Path(__file__).parent / "django"))
 from server import Server
@@ -137,9 +138,10 @@ def test_stop(page: Page, server: Server, options: dict[str, Any]) -> None:
     assert page.do(lambda chromium: chromium.url).endswith("/sse/page/")
 
 
-def test_a_page_that_is_left_stops_its_stream(page: Page, server: Server) -> None:
+@WAYS
+def test_a_page_that_is_left_stops_its_stream(page: Page, server: Server, options: dict[str, Any]) -> None:
     name = next(names)
-    connect(page, f"/sse/async/flow/async/?name=reply&for={name}", {"method": "POST"})
+    connect(page, f"/sse/async/flow/async/?name=reply&for={name}", options)
     wait(page, "document.querySelector('[dj-stream]').textContent.includes('word word')")
     page.do(lambda chromium: chromium.goto(server.url("/sse/state/")))
     for _ in range(100):
@@ -258,3 +260,37 @@ THEIRS = """(url) => new Promise((done) => {
     for (const type of ["message", "e", "a", "b", "constructor", "end"]) source.addEventListener(type, add);
     source.addEventListener("end", () => { source.close(); done(found); });
 })"""
+
+
+@WAYS
+def test_a_deploy_behind_a_proxy(open_page: OpenPage, server: Server, options: dict[str, Any]) -> None:
+    """For a while the proxy has nobody to ask, and says 502: an EventSource alone would give up for good."""
+    name = next(names)
+    with Proxy(server.port) as between, Nginx(between.port) as nginx:
+        page = open_page(url=nginx.url("/sse/page/"))
+        record_events(page)
+        url = f"/sse/async/gate/async/?name=reply&for={name}&retry_s=0.1"
+        connect(page, url, options | {"firstDelayMs": 100})
+        wait(page, "document.querySelector('[dj-stream]').textContent.includes('before')")
+        between.refuse(True)
+        between.cut()
+        wait(page, "seen.filter(([name]) => name === 'reconnect').length >= 3")
+        between.refuse(False)
+        get(server.port, f"/sse/go/?gate={name}")
+        wait(page, "seen.some(([name]) => name === 'done')")
+    assert shown(page).split() == ["before", "after"]
+    assert state(server, name) == ["begun", "closed"]
+    assert events(page, "start", "gap", "error", "done") == ["start", "done"]
+
+
+@WAYS
+def test_a_refusal_of_the_first_request(open_page: OpenPage, options: dict[str, Any]) -> None:
+    """An EventSource alone cannot read why."""
+    with Server("uvicorn", MAX_STREAMS="1") as full, Response(full.port, "/sse/async/idle/async/") as other:
+        assert other.event() is not None
+        page = open_page(url=full.url("/sse/page/"))
+        record_events(page)
+        connect(page, "/sse/async/text/async/?name=reply", options)
+        wait(page, "document.querySelector('[role=alert]')?.textContent.startsWith('Too many answers')")
+        [refusal] = [row[2] for row in page.eval("seen") if row[0] == "refuse"]
+        assert (refusal["status"], refusal["retryAfterS"]) == (503, 5)

@@ -16,7 +16,9 @@ from sinks import MemorySink
 
 from djust_stream import ops
 from djust_stream.clock import _SLICE_S, Clock, clock_of
-from djust_stream.stream import Limits, Reader, Stream
+from djust_stream.limits import Limits
+from djust_stream.reader import Reader
+from djust_stream.stream import Stream
 
 INTERVAL_S = 0.01
 

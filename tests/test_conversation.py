@@ -94,6 +94,28 @@ def test_stop_and_retry() -> None:
     assert chat[-1]["state"] == "done"
 
 
+def test_an_answer_that_ends_late_takes_no_place() -> None:
+    chat = Conversation()
+    chat.ask("One?")
+    first = chat.answering()
+    again = chat.answering()  # Retry
+    again(result("Yes."))
+    first(result("Ye", "stopped"))
+    assert [turn["text"] for turn in chat] == ["One?", "Yes."]
+    chat.ask("Two?")
+    second = chat.answering()
+    chat.ask("Three?")
+    third = chat.answering()
+    second(result("No", "stopped"))
+    assert [turn["text"] for turn in chat] == ["One?", "Yes.", "Three?"]
+    third(result("Maybe."))
+    third(result("Maybe."))
+    assert [turn["text"] for turn in chat] == ["One?", "Yes.", "Three?", "Maybe."]
+    assert [message["content"] for message in chat.messages()] == ["One?", "Yes.", "Three?"]
+    with pytest.raises(LookupError, match="ask"):
+        Conversation().answering()
+
+
 def test_an_answer_without_a_word_is_not_sent() -> None:
     chat = Conversation()
     chat.ask("One?")

@@ -124,7 +124,10 @@ def test_a_healthy_project(doctor: Doctor) -> None:
         ({"ASGI_APPLICATION": "mysite.asgi.only_http"}, {("error", "asgi")}),
         ({"ASGI_APPLICATION": "mysite.asgi.django_application"}, {("error", "asgi")}),
         (EVENTS_ONLY, set()),
-        ({"CHECKS_ORIGIN": False}, {("warning", "origin")}),
+        ({"CHECKS_ORIGIN": False}, set()),  # a StreamConsumer does
+        ({"CHECKS_ORIGIN": False, "CONSUMER": "open"}, {("warning", "origin")}),
+        ({"CHECKS_ORIGIN": False, "CONSUMER": "plain"}, {("warning", "origin")}),
+        ({"CONSUMER": "plain"}, set()),
         ({"ALLOWED_HOSTS": []}, {("error", "hosts")}),
         ({"ALLOWED_HOSTS": ["*"]}, {("warning", "hosts")}),
         ({"ALLOWED_HOSTS": [".example.org"]}, set()),
@@ -345,7 +348,7 @@ def test_a_fault_of_the_proxy(
         ({"POLICY": "default-src 'self'; connect-src 'none'"}, {("error", "csp")}),
         ({"POLICY": "default-src 'self'; require-trusted-types-for 'script'"}, {("error", "csp")}),
         ({"POLICY": ""}, set()),
-        ({"CHECKS_ORIGIN": False}, {("warning", "origin")}),
+        ({"CHECKS_ORIGIN": False, "CONSUMER": "open"}, {("warning", "origin")}),
         ({"HAS_PROBE": False}, {("warning", "probe")}),
         ({"SECRET_KEY": "another key than the doctor's"}, {("error", "probe")}),
         (

@@ -2,8 +2,8 @@
 
 The law: arrows point at what is imported, and nothing points back.
 
-    mixin -> resume -> stream -> clock, ops, counts, record -> _core, stores
-    sinks -> only what stream declares              stores -> nothing of ours
+    mixin -> resume -> streams -> stream -> reader, clock, ops, counts, limits, record -> _core, stores
+    sinks -> what a frame is written with           stores -> nothing of ours
     sse, mixin -> answer, budget -> sources         sources -> nothing of ours, and no SDK
     Django edge -> all but demo
     demo -> only names the README shows             nothing -> demo
@@ -37,14 +37,17 @@ ALLOWED: dict[str, set[str]] = {
     "ops": {"_core"},
     "stores": set(),
     "record": {"_core", "ops", "stores"},
-    "cursor": {"record", "stores", "stream"},  # of stream only the type
-    "stream": {"_core", "clock", "counts", "ops", "record", "stores"},
+    "cursor": {"reader", "record", "stores"},  # of reader only the type
+    "limits": set(),
+    "reader": {"_core", "counts"},
+    "stream": {"_core", "clock", "counts", "limits", "ops", "reader", "record"},
+    "streams": {"limits", "ops", "reader", "record", "stores", "stream"},
     "access": set(),
-    "resume": {"access", "cursor", "ops", "record", "stores", "stream"},
+    "resume": {"access", "cursor", "ops", "record", "stores", "stream", "streams"},
     "fragment": {"_core"},
     "markdown": {"_core"},
-    "conf": {"_core", "stores", "stream"},
-    "sinks": {"_core", "ops", "outbox", "stream"},
+    "conf": {"_core", "limits", "stores"},
+    "sinks": {"_core", "ops", "outbox"},
     "sources": set(),
     "budget": {"conf", "sources"},
     "conversation": {"sources"},
@@ -56,15 +59,17 @@ ALLOWED: dict[str, set[str]] = {
         "budget",
         "conf",
         "ops",
+        "reader",
         "resume",
         "sinks",
         "smooth",
         "sources",
         "stream",
+        "streams",
         "markdown",
     },
-    "sse": {"_core", "access", "conf", "mixin", "ops", "sources", "stores"},
-    "consumer": {"_core", "mixin", "sinks", "stream"},
+    "sse": {"_core", "access", "conf", "mixin", "ops", "record", "sources", "stores"},
+    "consumer": {"_core", "mixin", "sinks", "streams"},
     "checks": {"", "conf"},
     "apps": {"checks"},
     "doctor": {"", "_core", "mixin"},
@@ -83,7 +88,7 @@ WITHOUT_DJANGO = [
     "clock",
     "counts",
     "ops",
-    "stream",
+    "streams",
     "sinks.channels",
 ]
 

@@ -16,9 +16,11 @@ from uvicorn.server import ServerState
 
 from djust_stream import ops
 from djust_stream._core import FINISHED
+from djust_stream.limits import Limits
 from djust_stream.outbox import hold, release, write
+from djust_stream.reader import Reader
 from djust_stream.sinks.channels import ChannelsSink
-from djust_stream.stream import Limits, Reader, Stream
+from djust_stream.stream import Stream
 
 
 class Transport:
@@ -94,7 +96,12 @@ async def gone(*protocols: WebSocketsSansIOProtocol) -> None:
     await asyncio.sleep(0)
 
 
-TEXTS = st.lists(st.one_of(st.text(max_size=40), st.sampled_from(["x" * 125, "x" * 126, "ü" * 40_000])))
+TEXTS = st.lists(
+    st.one_of(
+        st.text(max_size=40),
+        st.sampled_from(["x" * 125, "x" * 126, "ü" * 40_000, "😀" * 63, "x" * 65_535, "x" * 65_536]),
+    )
+)
 
 
 @pytest.mark.parametrize("deflate", [False, True])

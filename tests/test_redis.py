@@ -9,6 +9,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -298,18 +299,36 @@ async def test_stop_reaches_the_producer(stores: Stores) -> None:
     assert (producer.stopped, other.stopped) == (1, 0)
 
 
+async def test_every_reader_gets_the_note_of_the_end(stores: Stores) -> None:
+    producer = Producer(stores.near)
+    await producer.produce(2, 0.02)
+    producer.log.end(note='{"output_tokens": 3}')
+    for store in (stores.near, stores.far):
+        pieces = [piece async for piece in store.follow(producer.id, 1)]
+        assert pieces[-1] == ("end", 2, ('{"output_tokens": 3}',))
+        assert [piece.kind for piece in pieces] == ["frames", "end"]
+
+
 async def test_the_producer_knows_who_follows(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane, "MARK_S", 0.6)
     producer = Producer(stores.near)
     await producer.produce(2, 0.02)
-    assert not await producer.log.is_followed()
+    assert await producer.log.followed_at() == -inf
     reader = Reader(stores.far, producer)
     await until(lambda: producer.followed == 1)
     await asyncio.sleep(1)  # the mark is renewed
-    assert await producer.log.is_followed()
+    now = monotonic()
+    assert await producer.log.followed_at() >= now
     reader.task.cancel()
     await asyncio.sleep(1)
-    assert not await producer.log.is_followed()
+    assert await producer.log.followed_at() == -inf
+    near = Reader(stores.near, producer)
+    await until(lambda: near.kinds)
+    near.task.cancel()
+    await until(near.task.done)
+    left_at = monotonic()
+    await asyncio.sleep(0.1)
+    assert now < await producer.log.followed_at() <= left_at
 
 
 async def test_a_process_that_is_no_more(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -557,7 +576,8 @@ async def test_stop_waits_for_redis(server: RedisServer) -> None:
         server.kill()
         stopping = asyncio.ensure_future(stores.far.stop(producer.id))
         await asyncio.sleep(0.3)
-        assert await producer.log.is_followed()  # nobody can say no
+        now = monotonic()
+        assert await producer.log.followed_at() >= now  # nobody can say no
         server.start()
         await stopping
         if not stopping.result():  # it came back empty, and was asked before the stream was written again

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from readers import ResumingPage
@@ -13,9 +14,11 @@ from sinks import MemorySink
 from djust_stream import ops
 from djust_stream._core import FORM_COMPACT, OPS
 from djust_stream.cursor import Cursor
+from djust_stream.limits import Limits
+from djust_stream.reader import Nowhere, Reader
 from djust_stream.record import Record
 from djust_stream.stores.memory import MemoryStore
-from djust_stream.stream import Limits, Reader, Stream
+from djust_stream.stream import Stream
 
 LIMITS = Limits(interval_s=0.001, markdown={"footnotes": True})
 SMALL, LARGE = 400, 1 << 20
@@ -169,3 +172,38 @@ def test_the_page_after_any_cuts_is_the_page_without(events: list[Any], log_byte
         assert page.html == whole.html
         assert (page.seq, page.ended, page.started) == (whole.seq, whole.ended, whole.started)
         assert page.gaps == 0
+
+
+@pytest.mark.parametrize("max_bytes", [16 << 20, 100_000])
+async def test_nobody_waits_for_a_reader_that_falls_behind_and_nothing_grows(max_bytes: int) -> None:
+    """All readers are cursors. One reads nothing: the log stays within its limit, the producer goes on, and
+    the reader is skipped ahead by a snapshot, or told when the stream has outgrown that."""
+    store = MemoryStore(log_bytes=8192)
+    record = Record("s", store, window_s=5, max_bytes=max_bytes)
+    record.handed = True
+    stream = Stream("s", Reader(Nowhere(FORM_COMPACT)), LIMITS, record=record)
+    quick, slow = Tab(store, stream), Tab(store, stream)
+    log = record.open()
+    for tab in (quick, slow):
+        tab.back()
+    slow.stall(True)
+    text = "".join(f"{number:09d} " for number in range(30_000))
+    for at in range(0, len(text), 300):
+        await stream.push(ops.TEXT, text[at : at + 300])
+        await stream.flush()
+        await asyncio.sleep(0)
+        first, frames = log.frames
+        assert sum(map(len, frames[:-1])) <= 8192
+        assert first + len(frames) == stream.seq + 1
+        quick.cut_nothing()
+        assert len(slow.sink.messages) <= 1 and slow.sink.in_flight <= 1
+    await stream.end(ops.DONE)
+    await quick.until_ended()
+    await slow.until_ended()
+    assert (quick.page.html, quick.page.snapshots) == (text, 0)
+    if max_bytes > len(text):
+        assert (slow.page.html, slow.page.snapshots, slow.page.gone) == (text, 1, False)
+    else:
+        assert slow.page.gone
+        assert record.snapshot() is None
+    assert slow.page.gaps == 0

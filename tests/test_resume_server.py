@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -15,6 +16,9 @@ from readers import ResumingPage
 
 sys.path.insert(0, str(Path(__file__).parent / "django"))
 from server import KINDS, Server
+
+from djust_stream.record import Record, abandoned
+from djust_stream.stores.memory import MemoryStore
 
 HELLO = '{"type":"stream.hello","form":"compact","resume":true}'
 
@@ -250,6 +254,57 @@ async def test_a_reader_keeps_a_stream_beyond_the_window(server: Server) -> None
     await tab.open()
     await tab.until("ended")
     assert (tab.page.ended, tab.page.html) == (["done"], whole("short stay", 240))
+
+
+async def test_each_visit_begins_the_window_anew() -> None:
+    """Readers that come for a moment, again and again, are readers: the stream goes on."""
+    store = MemoryStore()
+    record = Record("s", store, window_s=0.4)
+    log = record.open()
+    given_up = asyncio.ensure_future(abandoned(log, 0.4))
+    for _ in range(6):
+        await asyncio.sleep(0.25)
+        pieces = store.follow(record.id, 0)
+        waiting = asyncio.ensure_future(anext(pieces))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        await pieces.aclose()
+    left_at = monotonic()
+    assert not given_up.done()
+    await asyncio.wait_for(given_up, 5)
+    assert monotonic() - left_at >= 0.39
+
+
+async def test_a_long_window_keeps_no_other_stream() -> None:
+    store = MemoryStore()
+    ids = []
+    for window_s in (600.0, 0.05, 300.0, 0.1):
+        record = Record("s", store, window_s)
+        record.handed = True
+        record.open()
+        record.end()
+        ids.append(record.id)
+    await asyncio.sleep(0.2)
+    kinds = [(await anext(store.follow(stream_id, 0))).kind for stream_id in ids]
+    assert kinds == ["end", "gone", "end", "gone"]
+
+
+@pytest.mark.parametrize("window_s", [-1, "30", None, float("nan"), float("inf"), True])
+async def test_a_window_that_is_none(window_s: Any) -> None:
+    import project  # noqa: F401  (sets Django up)
+    from sinks import Consumer
+
+    from djust_stream import StreamingMixin
+
+    class View(StreamingMixin):
+        def stream_window_s(self, stream_name: str) -> Any:
+            return window_s
+
+    view = View()
+    view._ws_consumer = Consumer()
+    with pytest.raises((TypeError, ValueError), match=r"stream_window_s.* 86,400 seconds, not"):
+        await view.stream_text("s", "a")
 
 
 async def test_a_name_that_begins_again_takes_the_place_of_what_the_page_followed(server: Server) -> None:

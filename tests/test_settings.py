@@ -14,7 +14,7 @@ from django.test import override_settings
 
 import djust_stream
 from djust_stream import conf
-from djust_stream.stream import Limits
+from djust_stream.limits import Limits
 
 
 def found(**settings: Any) -> list[tuple[str, str, str]]:

@@ -24,8 +24,11 @@ sys.path.insert(0, str(Path(__file__).parent / "django"))
 from server import Received, Server
 
 from djust_stream import counts, ops, stats
+from djust_stream.limits import Limits
+from djust_stream.reader import Reader
 from djust_stream.sinks.transport import is_unlimited, transport_of, unsent_bytes
-from djust_stream.stream import Limits, Reader, Stream, Streams
+from djust_stream.stream import Stream
+from djust_stream.streams import Streams
 
 TIMEOUT_S = 1.5
 #: What one connection may cost, with a producer at full speed.

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import model_server
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from model_server import ANSWER, FORMATS, THOUGHTS
+from pydantic import BaseModel
 
-from djust_stream.sources import classify, estimate_tokens, extract_content, read
+from djust_stream.sources import StreamResult, classify, estimate_tokens, extract_content, read
 from djust_stream.sources.errors import from_body, redact
 from djust_stream.sources.wire import Wire, looks_like
 
@@ -113,6 +117,56 @@ def test_nothing_raises_on_an_unknown_shape(value: Any) -> None:
         assert content is None or (isinstance(content, str) and content)
 
 
+class Partly(BaseModel):
+    content: str
+
+
+def test_text_of_strangers_and_of_a_result() -> None:
+    assert extract_content(Partly(content="x")) == "x"
+    assert extract_content(SimpleNamespace(text="x")) == "x"
+    assert extract_content(StreamResult(text="whole")) == "whole"
+    assert extract_content(StreamResult()) is None
+
+
+def test_an_objects_error_is_one_when_it_says_something() -> None:
+    chunk = MagicMock()  # has any attribute: the chunk of somebody's test
+    assert read(chunk) == []
+    chunk.choices = [MagicMock()]
+    chunk.choices[0].delta.content = "Hi"
+    chunk.choices[0].finish_reason = "stop"
+    assert [event.kind for event in read(chunk)] == ["text", "finish"]
+    for error in ("out of memory", {"code": 500}, SimpleNamespace(message="failed")):
+        assert [event.kind for event in read({"error": error})] == ["error"]
+        assert [event.kind for event in read(SimpleNamespace(choices=[], error=error))] == ["error"]
+
+
+def test_what_a_chunk_says_before_it_fails_is_kept() -> None:
+    chunk = SimpleNamespace(choices=[SimpleNamespace(delta={"content": "Hi"})], usage=Hostile())
+    assert extract_content(chunk) == "Hi"
+    usage = {"prompt_tokens": True, "completion_tokens": 7}
+    [told] = read({"choices": [], "usage": usage})
+    assert (told.data.input_tokens, told.data.output_tokens) == (0, 7)
+
+
+@pytest.mark.parametrize(
+    ("item", "piece", "name"),
+    [
+        ({"type": "web_search_call"}, None, "web_search"),
+        ({"type": "mcp_call", "name": "roll"}, "mcp_call_arguments.delta", "roll"),
+        ({"type": "custom_tool_call", "name": "sql"}, "custom_tool_call_input.delta", "sql"),
+    ],
+)
+def test_tools_that_openai_runs_itself(item: dict[str, str], piece: str | None, name: str) -> None:
+    added = {"type": "response.output_item.added", "output_index": 1, "item": item | {"id": "x"}}
+    events = read(added) + (
+        read({"type": f"response.{piece}", "output_index": 1, "delta": "{}"}) if piece else []
+    )
+    assert [(event.kind, event.data["name"], event.text) for event in events] == [
+        ("tool_call", name, ""),
+        *([("tool_call", "", "{}")] if piece else []),
+    ]
+
+
 class Hostile:
     def __getattr__(self, name: str) -> Any:
         raise ValueError(name)
@@ -159,6 +213,11 @@ def test_errors_by_what_they_hold() -> None:
 
     limited = classify(APIStatusError(429, {}, **{"retry-after-ms": "1500"}))
     assert (limited.code, limited.retryable, limited.retry_after_s) == ("rate_limited", True, 1.5)
+    for spelled in ("Retry-After", "retry-after"):
+        assert classify(APIStatusError(429, {}, **{spelled: "2"})).retry_after_s == 2
+    soon = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=90), usegmt=True)
+    in_s = classify(APIStatusError(503, {}, **{"retry-after": soon})).retry_after_s
+    assert in_s is not None and 60 < in_s <= 90
     empty = classify(APIStatusError(429, {"error": {"code": "insufficient_quota"}}))
     assert (empty.code, empty.retryable) == ("rate_limited", False)
     assert classify(APIStatusError(400, {"error": {"code": "content_filter"}})).code == "content_filter"
@@ -174,6 +233,15 @@ def test_errors_by_what_they_hold() -> None:
     assert from_body({"code": 502, "message": "Provider returned error"}).code == "overloaded"
     assert from_body({"type": "overloaded_error"}).code == "overloaded"
     assert from_body("what?").code == "provider"
+
+
+def test_an_error_that_cannot_be_told() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no")
+
+    assert "Mute" in classify(Mute()).log_text
+    assert from_body(Mute()).code == "provider"
 
 
 def test_estimate() -> None:

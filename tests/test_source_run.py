@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import socket
@@ -17,7 +18,9 @@ import pytest
 from test_mixin import document, new_view, shown
 
 from djust_stream.sources import NetworkError, Run, SourceError, collect_stream, consume_stream_with_callbacks
+from djust_stream.sources import run as run_module
 from djust_stream.sources.router import Router
+from djust_stream.testing import Page as ReadersPage
 
 KEY = "sk-test-0123456789abcdef"
 
@@ -204,6 +207,65 @@ async def test_a_run_leaves_nothing_behind() -> None:
     assert gone() is None
 
 
+@pytest.mark.parametrize("how", ["stop", "timeout"])
+@pytest.mark.parametrize("goes_on", [False, True])
+async def test_a_source_that_ignores_its_cancellation(
+    how: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(run_module, "_PATIENCE_S", 0.05)
+    over = asyncio.Event()
+
+    async def stubborn() -> AsyncIterator[str]:
+        yield "some "
+        while not over.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01 if goes_on else 60)
+            if goes_on:
+                yield "more "
+
+    seen: list[Any] = []
+    limits = {"timeout_s": 0.05} if how == "timeout" else {}
+    run = Run(stubborn(), on_chunk=seen.append, on_end=seen.append, **limits)
+    task = asyncio.create_task(run.finish())
+    await until(lambda: run.result.chunks)
+    if how == "stop":
+        run.stop()
+    result = await asyncio.wait_for(task, 5)
+    assert result.text.startswith("some ") and seen[-1] is result
+    assert result.stopped if how == "stop" else getattr(result.error, "code", "") == "timeout"
+    assert goes_on or "left behind" in caplog.text
+    after = len(seen)
+    over.set()
+    for left in [task for task in run_module._tasks if not task.done()]:
+        left.cancel()
+    await until(lambda: not run_module._tasks)
+    assert len(seen) == after, "what comes after the end is nobody's"
+
+
+@pytest.mark.parametrize("given", ["5", True, 0, -1, float("nan")])
+@pytest.mark.parametrize("name", ["timeout_s", "first_token_timeout_s", "idle_timeout_s"])
+async def test_a_timeout_that_is_none(name: str, given: Any) -> None:
+    view, sink = new_view()
+    with pytest.raises((TypeError, ValueError), match=rf"{name} is .*second.* not '?{given}"):
+        await view.stream_from("s", tokens("a"), **{name: given})
+    assert not sink.messages
+    assert (await collect_stream(["a"], **{name: float("inf")})).text == "a"
+
+
+async def no_return() -> None:
+    """Somebody has forgotten to return what they have made."""
+
+
+@pytest.mark.parametrize("source", [None, 5, object(), no_return, lambda: None])
+async def test_what_is_no_source_is_said(source: Any) -> None:
+    with pytest.raises(TypeError, match="a source is an iterator of text"):
+        await collect_stream(source)
+    view, sink = new_view()
+    with pytest.raises(TypeError, match=r"not (None|5|<object)"):
+        await view.stream_from("s", source)
+    assert sink.ops("s")[-1]["op"] == "error"
+
+
 # -- on the page ---------------------------------------------------------------------------------------
 
 
@@ -272,6 +334,65 @@ async def test_two_sources_in_one_stream_of_start_stream() -> None:
     await view.start_stream("s", answer)
     await until(lambda: sink.ops("s") and sink.ops("s")[-1]["op"] == "done")
     assert shown(sink) == "two"
+
+
+@pytest.mark.parametrize("where", ["on_chunk", "on_event"])
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("smooth", ["off", "word"])
+async def test_a_callback_may_stop_its_stream(where: str, started: bool, smooth: str) -> None:
+    view, sink = new_view()
+    ends: list[Any] = []
+    closed: list[str] = []
+
+    class Budget:
+        async def open(self, prompt_tokens: int) -> Budget:
+            return self
+
+        async def close(self, result: Any) -> None:
+            ends.append("counted")
+
+    async def answer() -> None:
+        stop = {where: lambda said: view.stop_stream("s") if view.stream_result("s").chunks > 3 else None}
+        await view.stream_from(
+            "s", endless(closed), on_end=ends.append, budget=Budget(), smooth=smooth, **stop
+        )
+
+    if started:
+        await view.start_stream("s", answer)
+    else:
+        await answer()
+    await until(lambda: len(ends) == 2)
+    result = view.stream_result("s")
+    assert ends == ["counted", result] and result.stopped and result.text == "x" * (3 + (where == "on_event"))
+    assert closed == ["closed"]
+    assert [op.get("reason") for op in sink.ops("s") if op["op"] in ("done", "error")] == ["stopped"]
+    assert "xxx" in document(sink.frames)
+
+
+async def test_the_turn_after_a_tool_goes_on_below_it() -> None:
+    def chat(finish: str | None = None, **delta: Any) -> dict[str, Any]:
+        return {"choices": [{"delta": delta, "finish_reason": finish}]}
+
+    call = {"index": 0, "id": "1", "function": {"name": "weather", "arguments": "{}"}}
+    view, sink = new_view()
+
+    async def answer() -> None:
+        result = await view.stream_from(
+            "s", [chat(content="Let me *see*."), chat("tool_calls", tool_calls=[call])]
+        )
+        assert result.tool_calls[0].name == "weather"
+        await view.stream_from("s", [chat("tool_calls", tool_calls=[call])])
+        await view.stream_from("s", [chat(content="It *rains*."), chat("stop")])
+
+    for _ in range(2):  # asked again it begins anew
+        sink.messages.clear()
+        await view.start_stream("s", answer)
+        await until(lambda: sink.ops("s") and sink.ops("s")[-1]["op"] == "done")
+        page = ReadersPage()
+        for frame in sink.frames:
+            page.apply(frame)
+        assert page.text("s") == "Let me see.Tool: weather {}Tool: weather {}It rains."
+        assert page.html("s").count('class="dj-tool"') == 2 and page.html("s").count("<em>") == 2
 
 
 async def test_a_closed_page_closes_the_source() -> None:

@@ -12,7 +12,7 @@ from model_clients import LITELLM, MESSAGES, PROVIDERS
 from model_server import ANSWER, ANSWER_TOKENS, ENDLESS, KEY, PROMPT_TOKENS, THOUGHTS, ModelServer
 from test_source_run import until
 
-from djust_stream.sources import Run, StreamResult
+from djust_stream.sources import Run, StreamResult, upstream
 from djust_stream.sources.router import Router
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -119,6 +119,23 @@ async def test_stop_and_timeout_close_the_connection(ask: Any, sync: bool, serve
     result = await Run(ask(server.url, "slow", sync), first_token_timeout_s=0.5).finish()
     assert result.error is not None and result.error.code == "timeout"
     await until(lambda: server.requests[-1].startswith("/slow/"))
+    assert await asyncio.to_thread(server.closed.wait, 5)
+
+
+@SYNC
+@CLIENT
+async def test_stop_closes_the_connection_also_while_nobody_takes_what_comes(
+    ask: Any, sync: bool, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then nobody waits at the socket, and no cancellation passes through the libraries."""
+    monkeypatch.setattr(upstream._Thread, "AHEAD", 3)
+    busy = asyncio.Event()
+    run = Run(ask(server.url, ENDLESS, sync), on_chunk=lambda chunk: busy.wait(), timeout_s=60)
+    task = asyncio.create_task(run.finish())
+    await until(lambda: run.result.chunks or task.done())
+    await asyncio.sleep(0.1)  # the thread fills what it may
+    run.stop()
+    assert (await task).stopped
     assert await asyncio.to_thread(server.closed.wait, 5)
 
 

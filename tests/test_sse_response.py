@@ -13,11 +13,13 @@ from typing import Any
 
 import project  # noqa: F401  (sets Django up)
 import pytest
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.middleware.gzip import GZipMiddleware
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory, override_settings
 from hypothesis import given
 from hypothesis import strategies as st
+from readers import ResumingPage
 from sse import Event, Parser, parse
 
 from djust_stream.sse import StreamResponse, slots
@@ -219,8 +221,7 @@ def test_from_every_id_the_rest_follows(name: str | None) -> None:
     for place, event in enumerate(whole[:-1]):
         response = StreamResponse(begun, get(HTTP_LAST_EVENT_ID=event.id), name=name, resume_s=30)
         rest = read(response)
-        keep = slice(place + 1, -1 if name else None)  # the last "end" has its usage only the first time
-        assert rest[: -1 if name else None] == whole[keep]
+        assert rest == whole[place + 1 :]  # the "end" with its usage, too
     parser = Parser()
     list(
         parser.feed(b"".join(StreamResponse(begun, get(HTTP_LAST_EVENT_ID=whole[0].id), name=name)).decode())
@@ -291,6 +292,31 @@ async def test_without_a_window_the_reader_takes_the_source_along() -> None:
 
 
 @pytest.mark.parametrize("name", [None, "reply"])
+async def test_a_reader_that_leaves_at_once_takes_the_source_along(name: str | None) -> None:
+    """Before the source's task had its first step."""
+    source = iter(open(__file__, encoding="utf-8"))  # noqa: ASYNC230, SIM115
+    pieces = aiter(StreamResponse(source, aget(), name=name, resume_s=0))
+    await anext(pieces)
+    await pieces.aclose()
+    await asyncio.sleep(0)
+    assert source.closed  # type: ignore[attr-defined]
+    assert slots.taken() == 0
+
+
+async def test_frames_that_are_larger_than_the_log() -> None:
+    """A reader that keeps up gets them, also past MAX_STREAM_BYTES, where no snapshot would help."""
+    line = "word " * 200
+    with override_settings(DJUST_STREAM={"LOG_BYTES": 4096, "MAX_STREAM_BYTES": 20_000}):
+        source = iter([line * 10] * 5)
+        events = await aread(StreamResponse(source, aget(), name="r", markdown=False))
+    page = ResumingPage()
+    for event in events[:-1]:
+        page.receive(event.data)
+    assert (page.html, page.ended, page.gaps, page.snapshots) == (line * 50, ["done"], 0, 0)
+    assert events[-1].json["output_tokens"] > 0
+
+
+@pytest.mark.parametrize("name", [None, "reply"])
 async def test_stop_is_a_request(name: str | None) -> None:
     closed = asyncio.Event()
 
@@ -335,6 +361,32 @@ def test_an_id_is_its_owners() -> None:
         accepted += Ids.read(good, f"user {number + 2}") is not None
     assert accepted == 0
     assert Ids.read(Ids("b" * 22, "user 2").of(1), "user 1") is None
+    assert Ids.read(good, "") is None
+
+
+def test_a_session_that_begins_with_the_answer() -> None:
+    """The middleware saves it, and only then it has a key: the cookie comes with the response itself."""
+
+    def view(request: HttpRequest) -> StreamResponse:
+        request.session["asked"] = True
+        return StreamResponse(lambda: iter(PIECES), request, name="reply")
+
+    def ask(cookie: str = "", **headers: str) -> StreamResponse:
+        request = get(HTTP_COOKIE=f"sessionid={cookie}", **headers)
+        answer: StreamResponse = SessionMiddleware(view)(request)
+        return answer
+
+    with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.cache"):
+        first = ask()
+        *_, last, _end = read(first)
+        cookie = first.cookies["sessionid"].value
+        back = ask(cookie, HTTP_LAST_EVENT_ID="0" + last.id[last.id.index(".") :])
+        assert back.status_code == 200
+        assert "ld</strong>" in b"".join(back).decode()
+        own = ask(cookie)  # bound to it from now on
+        *_, last, _end = read(own)
+        assert ask(cookie, HTTP_LAST_EVENT_ID=last.id).status_code == 200
+        assert ask(ask().cookies["sessionid"].value, HTTP_LAST_EVENT_ID=last.id).status_code == 204
 
 
 @given(st.text(max_size=90))

@@ -19,8 +19,11 @@ from streaming import one_shot
 
 from djust_stream import ops
 from djust_stream._core import FINISHED, FORM_COMPACT
+from djust_stream.limits import Limits, id_prefix
 from djust_stream.markdown import render_markdown
-from djust_stream.stream import Limits, Reader, Stream, StreamClosedError, Streams, id_prefix
+from djust_stream.reader import Reader
+from djust_stream.stream import Stream, StreamClosedError
+from djust_stream.streams import Streams
 
 FAST = Limits(interval_s=0.002)
 

@@ -137,6 +137,10 @@ static void path(djs_buf *out, const djs_batch *b, const djs_entry *e) {
 
 static void array(djs_buf *out, const djs_batch *b, const djs_entry *e) {
     const djs_op_info *info = &djs_ops[e->op];
+    if (info->carries == DJS_PIECES) {
+        pieces(out, b, e, "\",\"");
+        return;
+    }
     djs_buf_byte(out, '[');
     if (info->compact) word(out, info->compact);
     switch (info->carries) {
@@ -147,7 +151,7 @@ static void array(djs_buf *out, const djs_batch *b, const djs_entry *e) {
         comma(out), string(out, b, e);
         if (e->x) number(out, e->x - 1);
         break;
-    case DJS_PIECES: comma(out), pieces(out, b, e, "\",\""); break;
+    case DJS_PIECES: break; /* no array at all */
     case DJS_REVERSED: comma(out), reversed(out, b, e); break;
     case DJS_REASON:
         if (e->n) comma(out), string(out, b, e);

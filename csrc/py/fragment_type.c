@@ -43,6 +43,11 @@ typedef struct {
     piece *pieces;
     size_t count, holes;
     uint64_t quoted; /* bit i: hole i is also where only text may be */
+    struct {
+        uint32_t text, quoted; /* how often the hole is where HTML may be, where only text may be */
+    } uses[DJS_MAX_HOLES];
+    size_t literal_n;    /* characters of all literals */
+    Py_UCS4 literal_max; /* as value's */
 } FragmentObject;
 
 /* ---- values ---- */
@@ -183,9 +188,9 @@ static bool allowed(const FragmentObject *self, size_t i, value *values) {
     return djs_url_end(&url);
 }
 
-/* The part whose text comes next, from *i on, or NULL; *v is its text. Both
- * passes walk this way, so that what is written is what was measured. */
-static inline const piece *step(const FragmentObject *self, size_t *i, value *values, const value **v) {
+/* The part whose text comes next, from *i on, or NULL; *v is its text. */
+static inline const piece *step(const FragmentObject *self, size_t *i, value *values, bool ask,
+                                const value **v) {
     while (*i < self->count) {
         const piece *p = &self->pieces[(*i)++];
         switch (p->part.kind) {
@@ -193,7 +198,7 @@ static inline const piece *step(const FragmentObject *self, size_t *i, value *va
         case DJS_PART_TEXT:
         case DJS_PART_QUOTED: *v = &values[p->part.at]; return p;
         case DJS_PART_URL:
-            if (allowed(self, *i - 1, values)) break;
+            if (!ask || allowed(self, *i - 1, values)) break;
             *i += p->part.n;
             *v = &p->literal;
             return p;
@@ -206,24 +211,56 @@ static inline size_t growth_in(const piece *p, const value *v) {
     return p->part.kind == DJS_PART_QUOTED || (p->part.kind == DJS_PART_TEXT && !v->markup) ? v->growth : 0;
 }
 
-static size_t measure(const FragmentObject *self, value *values, Py_UCS4 *max) {
-    size_t n = 0, i = 0;
+/* How long the text will be. *refused: there is an address that may not be shown, so that each is asked for
+ * again when it is written; else it is the literals and the values. */
+static size_t measure(const FragmentObject *self, value *values, Py_UCS4 *max, bool *refused) {
+    size_t n = self->literal_n, i = 0;
     const value *v;
-    for (const piece *p; (p = step(self, &i, values, &v));) {
+    *refused = false;
+    for (; i < self->count && !*refused; i++)
+        *refused = self->pieces[i].part.kind == DJS_PART_URL && !allowed(self, i, values);
+    if (!*refused) {
+        *max |= self->literal_max;
+        for (i = 0; i < self->holes; i++) {
+            size_t text = self->uses[i].text, quoted = self->uses[i].quoted;
+            v = &values[i];
+            n += (text + quoted) * v->n + (v->markup ? quoted : text + quoted) * v->growth;
+            *max |= v->max;
+        }
+        return n;
+    }
+    i = n = 0;
+    for (const piece *p; (p = step(self, &i, values, true, &v));) {
         n += v->n + growth_in(p, v);
         *max |= v->max;
     }
     return n;
 }
 
+/* As memcpy, but most parts are short, and a call costs more than they do. */
+static inline void copy(uint8_t *to, const uint8_t *from, size_t n) {
+    uint64_t first, last;
+    uint32_t head, tail;
+    if (n > 16) memcpy(to, from, n);
+    else if (n >= 8) {
+        memcpy(&first, from, 8), memcpy(&last, from + n - 8, 8);
+        memcpy(to, &first, 8), memcpy(to + n - 8, &last, 8);
+    } else if (n >= 4) {
+        memcpy(&head, from, 4), memcpy(&tail, from + n - 4, 4);
+        memcpy(to, &head, 4), memcpy(to + n - 4, &tail, 4);
+    } else
+        while (n--) *to++ = *from++;
+}
+
 /* Writes at character `at`; returns where it ends. */
-static size_t put(const FragmentObject *self, value *values, void *out, unsigned width, size_t at) {
+static size_t put(const FragmentObject *self, value *values, bool refused, void *out, unsigned width,
+                  size_t at) {
     size_t i = 0;
     const value *v;
-    for (const piece *p; (p = step(self, &i, values, &v));) {
+    for (const piece *p; (p = step(self, &i, values, refused, &v));) {
         size_t growth = growth_in(p, v);
         uint8_t *to = (uint8_t *)out + at * width;
-        if (!growth && v->width == width) memcpy(to, v->data, v->n * width);
+        if (!growth && v->width == width) copy(to, v->data, v->n * width);
         else djs_escape_write(to, width, v->data, v->n, v->width, v->markup, growth);
         at += v->n + growth;
     }
@@ -276,9 +313,10 @@ static PyObject *Fragment_call(PyObject *callable, PyObject *const *args, size_t
         if (!take(self->state, &values[taken], object, self->quoted >> taken & 1)) goto done;
     }
     Py_UCS4 max = 0x7f;
-    size_t size = measure(self, values, &max);
+    bool refused;
+    size_t size = measure(self, values, &max, &refused);
     out = room(self->state, size, max);
-    if (out) put(self, values, PyUnicode_DATA(out), (unsigned)PyUnicode_KIND(out), 0);
+    if (out) put(self, values, refused, PyUnicode_DATA(out), (unsigned)PyUnicode_KIND(out), 0);
 done:
     drop(values, taken);
     return finish(self->state, out);
@@ -326,6 +364,7 @@ static PyObject *Fragment_join(FragmentObject *self, PyObject *rows) {
     size_t cap = 0, taken = 0, at = 0, size = 0, count = 0;
     value *values = NULL;
     Py_UCS4 max = 0x7f;
+    bool refused = false, in_row;
     PyObject *out = NULL, *row = NULL, *iterator = PyObject_GetIter(rows);
     if (!iterator) return NULL;
     while ((row = PyIter_Next(iterator))) {
@@ -347,14 +386,16 @@ static PyObject *Fragment_join(FragmentObject *self, PyObject *rows) {
             Py_XDECREF(item);
             if (!ok) goto done;
         }
-        size += measure(self, values + first, &max);
+        size += measure(self, values + first, &max, &in_row);
+        refused |= in_row;
         count++;
         Py_CLEAR(row);
     }
     if (PyErr_Occurred()) goto done;
     out = room(self->state, size, max);
     for (size_t i = 0; out && i < count; i++)
-        at = put(self, values + i * self->holes, PyUnicode_DATA(out), (unsigned)PyUnicode_KIND(out), at);
+        at = put(self, values + i * self->holes, refused, PyUnicode_DATA(out), (unsigned)PyUnicode_KIND(out),
+                 at);
 done:
     drop(values, taken);
     djs_realloc(values, 0);
@@ -383,14 +424,21 @@ static int keep_pieces(FragmentObject *self, const djs_fragment *program) {
             text = (const char *)program->literals.ptr + part->at;
             n = part->n;
             break;
-        case DJS_PART_TEXT: continue;
-        case DJS_PART_QUOTED: self->quoted |= (uint64_t)1 << part->at; continue;
+        case DJS_PART_TEXT: self->uses[part->at].text++; continue;
+        case DJS_PART_QUOTED:
+            self->uses[part->at].quoted++;
+            self->quoted |= (uint64_t)1 << part->at;
+            continue;
         case DJS_PART_URL:
             text = instead[part->at];
             n = part->at;
             break;
         }
         if (!look_at(&self->pieces[i].literal, PyUnicode_DecodeUTF8(text, (Py_ssize_t)n, "strict"))) return 0;
+        if (part->kind == DJS_PART_LITERAL) {
+            self->literal_n += self->pieces[i].literal.n;
+            self->literal_max |= self->pieces[i].literal.max;
+        }
     }
     return 1;
 }

@@ -57,6 +57,7 @@ static int core_exec(PyObject *module) {
     if (PyModule_AddFunctions(module, batch_functions)) return -1;
     if (PyModule_AddFunctions(module, markdown_functions)) return -1;
     if (PyModule_AddFunctions(module, fragment_functions)) return -1;
+    if (PyModule_AddFunctions(module, websocket_functions)) return -1;
     if (djs_options_add_names(module)) return -1;
     return batch_add_constants(module);
 }

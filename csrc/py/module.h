@@ -39,6 +39,6 @@ int batch_add_constants(PyObject *module);
 /* Adds FINISHED and TURN. */
 int finished_add_constants(PyObject *module);
 
-extern PyMethodDef batch_functions[], markdown_functions[], fragment_functions[];
+extern PyMethodDef batch_functions[], markdown_functions[], fragment_functions[], websocket_functions[];
 
 #endif

@@ -105,20 +105,25 @@ def _routes(application: Any, prefix: str, checked: bool, depth: int) -> Iterato
 
 
 def origin() -> Iterator[Finding]:
-    """WebSockets that any site's page may open. djust's consumer looks at the Origin itself."""
-    open_to_all = [
-        f"/{path}"
-        for path, consumer, checked in websockets()
-        if not checked and not getattr(consumer, "__module__", "").startswith("djust.")
-    ]
+    """WebSockets that any site's page may open."""
+    routed = list(websockets())
+    open_to_all = [f"/{path}" for path, consumer, checked in routed if not (checked or _looks(consumer))]
     if open_to_all:
         yield warning(
             "origin",
             f"Any site's page may open {', '.join(open_to_all)} in the name of your users.",
-            "Wrap the URLRouter in channels.security.websocket.AllowedHostsOriginValidator.",
+            "Wrap the URLRouter in channels.security.websocket.AllowedHostsOriginValidator; for a "
+            "StreamConsumer, name the sites in its allowed_origins.",
         )
-    elif needs_websocket():
-        yield ok("origin", "WebSockets are opened for pages of ALLOWED_HOSTS only.")
+    elif routed:
+        yield ok("origin", "WebSockets are opened for pages of allowed origins only.")
+
+
+def _looks(consumer: Any) -> bool:
+    """Whether it looks at the Origin itself, as djust's and every StreamConsumer do."""
+    if getattr(consumer, "__module__", "").startswith("djust."):
+        return True
+    return hasattr(consumer, "allowed_origins") and "*" not in (consumer.allowed_origins or ())
 
 
 def hosts() -> Iterator[Finding]:

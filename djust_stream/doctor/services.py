@@ -90,7 +90,7 @@ def channel_layer() -> Iterator[Finding]:
                         "CHANNEL_LAYERS = {'default': {'BACKEND': 'channels_redis.core.RedisChannelLayer', "
                         "'CONFIG': {'hosts': […]}}}")  # fmt: skip
         else:
-            yield ok("channel-layer", "None; streams do not need one, groups do.")
+            yield ok("channel-layer", "CHANNEL_LAYERS is not set; streams do not need it, groups do.")
         return
     for alias, layer in layers.items():
         yield from _layer(alias, layer)

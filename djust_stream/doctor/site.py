@@ -463,7 +463,10 @@ def _refused(url: str, response: Response) -> Finding:
 def _unreachable(url: str, fault: Exception, timeout_s: float) -> Finding:
     if isinstance(fault, SlowError | TimeoutError):
         return error(
-            "url", f"{url}: no answer within {timeout_s:g} s.", "Is the server up? Or a longer --timeout."
+            "url",
+            f"{url}: no answer within {timeout_s:g} s.",
+            "Is the server up, and has it a worker that is not busy with another stream (gunicorn's default "
+            "is one, for one request at a time)? Or a longer --timeout.",
         )
     if isinstance(fault, ssl.SSLError):
         return error(

@@ -16,13 +16,14 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .._core import FINISHED, FORM_DJUST
+from .._core import FINISHED, FORM_DJUST, websocket_message
 from ..outbox import write
 from .transport import (
     abort,
     is_gone,
     is_unlimited,
     kernel_bytes,
+    open_state,
     protocol_of,
     sends_as_channels_does,
     transport_of,
@@ -37,7 +38,7 @@ _LOOK_AGAIN_S = 0.02
 class ChannelsSink:
     """The WebSocket of one consumer."""
 
-    __slots__ = ("_consumer", "_forward", "_protocol", "_transport", "form", "send")
+    __slots__ = ("_consumer", "_forward", "_open", "_protocol", "_transport", "form", "send")
 
     def __init__(self, consumer: Any, form: int = FORM_DJUST) -> None:
         """consumer: has ``send(text_data=…)`` as Channels' consumers have, or ``send_json(object)``.
@@ -49,12 +50,14 @@ class ChannelsSink:
         self._forward = _sender(consumer)
         self._transport: Any = None
         self._protocol: Any = None
+        self._open: Any = None
         self.send: Callable[[str], Awaitable[object]] = self._send_first
 
     def _send_first(self, text: str) -> Awaitable[object]:
         """By now the consumer has the server's send."""
         self._transport = transport_of(getattr(self._consumer, "base_send", None))
         self._protocol = protocol_of(self._consumer)
+        self._open = None if self._protocol is None else open_state()
         if is_unlimited(self._transport):
             self.send = self._send_slowly
         else:
@@ -66,11 +69,16 @@ class ChannelsSink:
         server = self._protocol
         if server.close_sent or server.disconnected or not server.writable.is_set():
             return self._forward(text)
+        connection = server.conn
         try:
-            server.conn.send_text(text.encode())
+            if connection.extensions or connection.state is not self._open:
+                connection.send_text(text.encode())
+                message = b"".join(connection.data_to_send())
+            else:
+                message = websocket_message(text)  # the same, at a tenth of the cost
         except Exception:  # the connection is being closed
             return self._forward(text)
-        write(server.transport, b"".join(server.conn.data_to_send()))
+        write(server.transport, message)
         return FINISHED
 
     async def _send_slowly(self, text: str) -> None:

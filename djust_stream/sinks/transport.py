@@ -66,6 +66,11 @@ def protocol_of(consumer: Any) -> Any:
     return protocol if sends_as_channels_does(consumer) else None
 
 
+def open_state() -> Any:
+    """What the websockets package calls a connection that messages may be sent on."""
+    return getattr(sys.modules.get("websockets.protocol"), "OPEN", None)
+
+
 def _beneath(thing: Any) -> list[Any]:
     """What a callable may forward to."""
     if isinstance(thing, partial):

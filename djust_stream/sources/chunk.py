@@ -51,11 +51,14 @@ def read(chunk: object) -> list[Event]:
     """The events of a chunk; none when it says nothing that is known. Never raises."""
     if isinstance(chunk, str):
         return _read_str(chunk)
+    events: list[Event] = []
     try:
         reader = _reader_of(chunk)
-        return [] if reader is None else list(reader(chunk))
+        if reader is not None:
+            events += reader(chunk)
     except Exception:  # a field that is not what it is with the provider we know
-        return []
+        return events  # what came before it counts
+    return events
 
 
 def is_known(chunk: object) -> bool:
@@ -104,11 +107,19 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _each(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
+
+
+def _error(item: Any) -> Any:
+    """What a chunk says has gone wrong; a stranger's attribute of that name says nothing."""
+    error = get(item, "error")
+    if isinstance(error, str | Mapping):
+        return error or None
+    return error if any(isinstance(get(error, name), str) for name in ("message", "code", "type")) else None
 
 
 def _word(reason: Any) -> str:
@@ -141,7 +152,7 @@ def _read_chat(chunk: Any) -> Iterator[Event]:
             yield Event("finish", reason)
     if usage := get(chunk, "usage"):
         yield from _read_usage(usage)
-    if error := get(chunk, "error"):
+    if get(chunk, "error") and (error := _error(chunk)):
         yield Event("error", data=error)
 
 
@@ -169,6 +180,13 @@ def _tool_call(index: Any, id: Any, function: Any) -> Event:
     )
 
 
+#: What brings the next piece of a tool call's arguments.
+_ARGUMENTS = (
+    *("function_call_arguments.delta", "mcp_call_arguments.delta"),
+    *("custom_tool_call_input.delta", "code_interpreter_call_code.delta"),
+)
+
+
 def _read_responses(chunk: Any) -> Iterator[Event]:
     """OpenAI's Responses."""
     kind = get(chunk, "type").removeprefix("response.")
@@ -180,10 +198,11 @@ def _read_responses(chunk: Any) -> Iterator[Event]:
     }
     if kind in said:
         yield from _read_content(get(chunk, "delta"), said[kind])
-    elif kind == "output_item.added" and get(get(chunk, "item"), "type") == "function_call":
-        item = get(chunk, "item")
-        yield _tool_call(get(chunk, "output_index"), get(item, "call_id", "id"), {"name": get(item, "name")})
-    elif kind == "function_call_arguments.delta":
+    elif kind == "output_item.added" and _text(get(get(chunk, "item"), "type")).endswith("_call"):
+        item = get(chunk, "item")  # a function's, or one that the provider runs: web_search_call, mcp_call, …
+        name = get(item, "name") or get(item, "type").removesuffix("_call")
+        yield _tool_call(get(chunk, "output_index"), get(item, "call_id", "id"), {"name": name})
+    elif kind in _ARGUMENTS:
         yield _tool_call(get(chunk, "output_index"), "", {"arguments": get(chunk, "delta")})
     elif kind == "output_text.annotation.added":
         note = get(chunk, "annotation")
@@ -257,7 +276,7 @@ def _read_ollama(chunk: Any) -> Iterator[Event]:
 
 def _read_error(chunk: Any) -> Iterator[Event]:
     """``{"error": …}`` of anyone, or the error event of OpenAI's Responses, whose fields are its own."""
-    yield Event("error", data=get(chunk, "error") or chunk)
+    yield Event("error", data=_error(chunk) or chunk)
 
 
 def _read_inner(chunk: Any) -> Iterator[Event]:
@@ -266,7 +285,7 @@ def _read_inner(chunk: Any) -> Iterator[Event]:
 
 
 def _read_plain(chunk: Any) -> Iterator[Event]:
-    """A dict of nobody in particular."""
+    """A dict or an object of nobody in particular; a StreamResult is one."""
     yield from _read_content(get(chunk, "content", "text", "delta"), "text")
 
 
@@ -336,7 +355,7 @@ SHAPES: tuple[tuple[Callable[[Any], Any], Callable[[Any], Iterator[Event]]], ...
     (lambda chunk: isinstance(get(chunk, "choices"), list), _read_chat),
     (lambda chunk: _type(chunk).startswith("content_block_") or _type(chunk) in _ANTHROPIC, _read_anthropic),
     (lambda chunk: _type(chunk).startswith("response."), _read_responses),
-    (lambda chunk: get(chunk, "error") or _type(chunk) == "error", _read_error),
+    (lambda chunk: _error(chunk) or _type(chunk) == "error", _read_error),
     (lambda chunk: get(get(chunk, "chunk", "data"), "choices") is not None, _read_inner),
     (lambda chunk: not isinstance(chunk, Mapping) and _type(chunk), _read_nothing),
     (lambda chunk: _type(chunk) == "ping", _read_nothing),
@@ -344,6 +363,7 @@ SHAPES: tuple[tuple[Callable[[Any], Any], Callable[[Any], Iterator[Event]]], ...
     (lambda chunk: get(chunk, "prompt_feedback", "promptFeedback"), _read_gemini),
     (lambda chunk: isinstance(get(chunk, "done"), bool), _read_ollama),
     (lambda chunk: isinstance(chunk, Mapping), _read_plain),
+    (lambda chunk: isinstance(get(chunk, "content", "text", "delta"), str), _read_plain),
 )
 
 #: Objects of these classes always have the same fields, so they are recognised once.

@@ -245,7 +245,7 @@ def _response_of(error: BaseException) -> Any:
 
 
 def _text_of(error: BaseException) -> str:
-    parts = [str(error)]
+    parts = [_as_text(error)]
     for name in ("type", "code", "body", "details"):
         value = getattr(error, name, None)
         if value and not callable(value):
@@ -257,11 +257,17 @@ def _text_of(error: BaseException) -> str:
 
 
 def _as_json(value: Any) -> str:
-    dump = getattr(value, "model_dump", None)
-    try:
+    with contextlib.suppress(Exception):
+        dump = getattr(value, "model_dump", None)
         return json.dumps(dump() if dump else value, ensure_ascii=False, default=str)
-    except Exception:
+    return _as_text(value)
+
+
+def _as_text(value: Any) -> str:
+    """Its text; its class where asking for that fails."""
+    with contextlib.suppress(Exception):
         return str(value)
+    return type(value).__name__
 
 
 _DELAY = re.compile(r"retryDelay\W{1,8}(\d+(?:\.\d+)?)s")
@@ -272,6 +278,8 @@ def _retry_after_s(error: BaseException) -> float | None:
     headers = getattr(_response_of(error), "headers", None) or getattr(error, "headers", None)
     headers = headers or getattr(error, "litellm_response_headers", None) or {}
     try:
+        if isinstance(headers, dict):  # the others do not mind how a name is spelled
+            headers = {str(name).lower(): value for name, value in headers.items()}
         if value := headers.get("retry-after-ms"):
             return max(0.0, float(value) / 1000)
         if value := headers.get("retry-after"):

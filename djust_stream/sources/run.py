@@ -8,13 +8,23 @@ the source raises is in ``result.error``; what a callback raises comes out of ``
 cancellation of whoever awaits it. A provider's stream that ceases before it has said that it is finished has
 failed: a half answer is not taken for a whole one.
 
+The source is read in a task of its own, and only that one is ever cancelled: what follows (closing, the
+budget, ``on_end``) cannot be. In
+
+    async for chunk in source: … except CancelledError: pass      (a library that holds on)
+    on_chunk=lambda chunk: self.stop_stream("reply")              (a stop from within)
+
+the cancellation of one task for both comes never, or amid what was to be done at the end.
+
 Checked by tests/test_source_run.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+import math
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from time import monotonic
 from typing import Any, Protocol
@@ -24,8 +34,18 @@ from .errors import ContentFilterError, NetworkError, SourceError, SourceTimeout
 from .event import Event, StreamResult, ToolCall, Usage, estimate_prompt, estimate_tokens
 from .upstream import Upstream
 
+log = logging.getLogger("djust_stream")
+
 #: Called for its effect; what it returns is awaited if it can be.
 Callback = Callable[[Any], Any]
+
+#: Seconds for a source to end when it is told to; then it is left to itself.
+_PATIENCE_S = 2.0
+#: Seconds for a library to close a connection.
+_CLOSING_S = 5.0
+
+#: What has begun and not ended: an event loop holds its tasks by weak references only.
+_tasks: set[asyncio.Task[Any]] = set()
 
 
 class Grant(Protocol):
@@ -65,93 +85,84 @@ class Run:
         prompt: what the model is sent, a text or messages: its tokens are estimated where none are told.
         budget: asked first; it may refuse, and is told what was used.
         timeout_s: for all of it; first_token_timeout_s: to the first event; idle_timeout_s: between chunks.
+        Raises TypeError or ValueError for a timeout that is no number of seconds.
         """
         self.result = StreamResult()
-        self.task: asyncio.Task[None] | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None  # where it runs
         self.flush: Callable[[], object] = (
             _nothing  # shows what its page holds back; to be called before stop
         )
         self._upstream = Upstream(source)
         self._on_chunk, self._on_event = on_chunk, on_event
         self._on_complete, self._on_error, self._on_end = on_complete, on_error, on_end
-        self._ending = False
         self._prompt_tokens = estimate_prompt(prompt)
         self._budget = budget
         self._asked = False
-        self._limits = (timeout_s, first_token_timeout_s, idle_timeout_s)
+        self._limits = (
+            _seconds("timeout_s", timeout_s),
+            _seconds("first_token_timeout_s", first_token_timeout_s),
+            _seconds("idle_timeout_s", idle_timeout_s),
+        )
         self._text: list[str] = []
         self._thinking: list[str] = []
         self._calls: dict[int, ToolCall] = {}
         self._end: str | SourceError | None = None  # why it was interrupted
+        self._reading: asyncio.Task[None] | None = None
+        self._read: asyncio.Future[None] | None = None  # it has ended, or holds on for too long
+        self._grant: Grant | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._patience: asyncio.TimerHandle | None = None
         self._time = monotonic
         self._began_at = self._seen_at = self._time()
+
+    @property
+    def interrupted(self) -> bool:
+        """Has it been stopped, or its time passed? What comes from the source now is nobody's."""
+        return self._end is not None
 
     def stop(self, reason: str = "stopped") -> None:
         """End it now; the text so far stays. Ended already: nothing."""
         self._interrupt(reason)
 
     async def finish(self, tasks: set[asyncio.Task[Any]] | None = None) -> StreamResult:
-        """Run to the end, in a task of its own, which is in ``tasks`` meanwhile; the result."""
-        loop = asyncio.get_running_loop()
-        self._time = loop.time  # the clock of its timers, which a test may set
+        """Run to the end, in tasks of its own, which are in ``tasks`` meanwhile; the result."""
+        self.loop = asyncio.get_running_loop()
+        self._time = self.loop.time  # the clock of its timers, which a test may set
         self._began_at = self._seen_at = self._time()
-        task = self.task = loop.create_task(self._read_all())
-        if tasks is not None:
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        if self._end is not None:
-            task.cancel()  # stopped before it began
-        self._watch()
+        whole = self._begin(self._read_and_end(tasks), tasks)
         try:
-            await asyncio.wait({task})
+            await asyncio.wait({whole})
         except asyncio.CancelledError:
             self.stop("cancelled")
-            await asyncio.wait({task})
+            await asyncio.wait({whole})
             raise
-        finally:
-            if self._timer is not None:
-                self._timer.cancel()
-            if not task.done():
-                task.cancel()
-        if task.cancelled():  # before its first step
-            await self._upstream.close()
-            self._conclude(None)
-            if self._on_end is not None:
-                await _await(self._on_end(self.result))
-        else:
-            task.result()
+        whole.result()
         return self.result
 
-    async def _read_all(self) -> None:
-        error: SourceError | None = None
-        fault: Exception | None = None  # not the source's
-        grant: Grant | None = None
-        try:
-            if self._budget is not None:
-                grant = await self._budget.open(self._prompt_tokens)
-            self._asked = True
-            await self._read_chunks()
-        except asyncio.CancelledError:
-            if self._end is None:
-                raise
-        except SourceError as raised:
-            error = raised
-        except Exception as raised:
-            fault = raised
-        finally:
-            closing = {asyncio.get_running_loop().create_task(self._upstream.close())}
-            await asyncio.wait(closing, timeout=5)  # a library that does not close must not hold the page
-            self._conclude(error)
-            if fault is not None:
-                self.result.finish_reason = "error"
-            if grant is not None:
-                await grant.close(self.result)
+    def _begin(
+        self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[Any]] | None
+    ) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        for kept in (_tasks, tasks):
+            if kept is not None:
+                kept.add(task)
+                task.add_done_callback(kept.discard)
+        return task
+
+    async def _read_and_end(self, tasks: set[asyncio.Task[Any]] | None) -> None:
+        error, fault = await self._outcome(tasks) if self._end is None else (None, None)
+        closing = {asyncio.get_running_loop().create_task(self._upstream.close())}
+        await asyncio.wait(
+            closing, timeout=_CLOSING_S
+        )  # a library that does not close must not hold the page
+        self._conclude(error)
         result = self.result
+        if fault is not None:
+            result.finish_reason = "error"
+        if self._grant is not None:
+            await self._grant.close(result)
         if self._on_end is not None:
-            self._ending = True  # what has ended is not stopped
             await _await(self._on_end(result))
-            self._ending = False
         if fault is not None:
             raise fault
         if result.error is None and self._on_complete is not None:
@@ -159,20 +170,55 @@ class Run:
         elif result.error is not None and self._on_error is not None:
             await _await(self._on_error(result.error))
 
+    async def _outcome(
+        self, tasks: set[asyncio.Task[Any]] | None
+    ) -> tuple[SourceError | None, BaseException | None]:
+        """Read until the source ends, or has to; its error, and a fault that is not the source's."""
+        read = self._read = asyncio.get_running_loop().create_future()
+        reading = self._reading = self._begin(self._read_chunks(), tasks)
+        reading.add_done_callback(lambda _: self._give_up())
+        self._watch()
+        try:
+            await asyncio.wait({read})
+        except asyncio.CancelledError:  # the loop is closed: it cancels all its tasks
+            self._interrupt("cancelled")
+            await asyncio.wait({read})
+        finally:
+            for timer in (self._timer, self._patience):
+                if timer is not None:
+                    timer.cancel()
+        if not reading.done():
+            log.warning("a source does not end when it is cancelled: its task is left behind")
+            return None, None
+        if reading.cancelled():
+            error = NetworkError("the source was cancelled from within")
+            return None if self._end is not None else error, None
+        raised = reading.exception()
+        return (raised, None) if isinstance(raised, SourceError) else (None, raised)
+
     async def _read_chunks(self) -> None:
+        if self._budget is not None:
+            self._grant = await self._budget.open(self._prompt_tokens)
+        self._asked = True
         result = self.result
         on_chunk, on_event = self._on_chunk, self._on_event
         known, now = False, self._time
         async with aclosing(self._upstream.chunks()) as chunks:
             async for chunk in chunks:
+                if self._end is not None:
+                    return
                 self._seen_at = now()
                 result.chunks += 1
                 if on_chunk is not None:
                     await _await(on_chunk(chunk))
+                    if self._end is not None:
+                        return
                 for event in read(chunk):
                     self._note(event)
                     if on_event is not None and (answer := on_event(event)) is not None:
                         await _await(answer)
+                        if self._end is not None:
+                            return
                 known = known or is_known(chunk)
         if known and (result.finish_reason is None or self._upstream.lacks_end()):
             result.finish_reason = None
@@ -231,11 +277,18 @@ class Run:
     # -- ends from outside ------------------------------------------------------------------------------
 
     def _interrupt(self, end: str | SourceError) -> None:
-        if self._end is not None or self._ending or (self.task is not None and self.task.done()):
+        reading = self._reading
+        if self._end is not None or (reading is not None and reading.done()):
             return
         self._end = end
-        if self.task is not None:
-            self.task.cancel()
+        if reading is not None:
+            reading.cancel()
+            self._patience = reading.get_loop().call_later(_PATIENCE_S, self._give_up)
+
+    def _give_up(self) -> None:
+        """It has ended, or is not waited for any longer."""
+        if self._read is not None and not self._read.done():
+            self._read.set_result(None)
 
     def _watch(self) -> None:
         """Look again when the nearest of the time limits may have passed: one timer, nothing per chunk."""
@@ -265,6 +318,17 @@ class Run:
 
 def _nothing() -> None:
     """Nothing is held back."""
+
+
+def _seconds(name: str, given: float | None) -> float | None:
+    """A time limit, checked."""
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise TypeError(f"{name} is a number of seconds, or None for any time, not {given!r:.80}")
+    if not given > 0:
+        raise ValueError(f"{name} is more than 0 seconds, or None for any time, not {given!r}")
+    return None if math.isinf(given) else given
 
 
 async def _await(answer: Any) -> None:

@@ -14,7 +14,8 @@ holds it. An async source closes by itself when its task is cancelled. A sync on
 own, which may wait in ``recv``, and closing a socket under a waiting ``recv`` does neither wake it nor close
 anything: so the socket that the thread waits at is shut down, which does both.
 
-Whatever the source raises comes out as a SourceError. Checked by tests/test_source_upstream.py.
+Whatever the source raises comes out as a SourceError; what is no source at all is a TypeError. Checked by
+tests/test_source_run.py, and with the SDKs by tests/test_source_wire.py.
 """
 
 from __future__ import annotations
@@ -32,12 +33,18 @@ from contextvars import copy_context
 from types import FrameType
 from typing import Any
 
+from .chunk import is_known, read
 from .errors import SourceError, classify
+from .held import responses_of
 from .wire import Text, Wire
 
 log = logging.getLogger("djust_stream")
 
 _TEXT = (str, bytes)
+
+
+class NoSourceError(TypeError):
+    """What was given cannot bring anything: a mistake of the caller's, not of a provider's."""
 
 
 class Upstream:
@@ -50,7 +57,7 @@ class Upstream:
         self._stream: Any = None  # what is iterated
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
-        """What the source yields; raises SourceError."""
+        """What the source yields; raises SourceError, or NoSourceError."""
         try:
             items = await self._open(self._source)
             text = Text()
@@ -65,7 +72,7 @@ class Upstream:
                     yield item
             for chunk in text.end():
                 yield chunk
-        except SourceError:
+        except (SourceError, NoSourceError):
             raise
         except Exception as error:
             raise classify(error) from error
@@ -74,7 +81,10 @@ class Upstream:
         """Close the connection to the provider. May be called again; never raises but when cancelled."""
         opened, self._opened = self._opened, []
         for thing in reversed(opened):
+            held = responses_of(thing)
             await _close(thing)
+            for response in held:
+                await _close(response)
         if self._thread is not None:
             await self._thread.close()
         elif not opened and inspect.iscoroutine(self._source):
@@ -113,8 +123,14 @@ class Upstream:
             chunks = self._iterate(source)
         elif hasattr(source, "__enter__"):
             chunks = await self._open(await self._in_thread().call(source.__enter__))
-        else:
+        elif _is_chunk(source) or read(source) or is_known(source):
             chunks = _one(source)
+        else:
+            raise NoSourceError(
+                f"a source is an iterator of text or of an SDK's chunks, or a function that makes one, not "
+                f"{source!r:.80}"
+                + (": does a function not return what it has made?" if source is None else "")
+            )
         return chunks
 
     def _in_thread(self) -> _Thread:
@@ -219,7 +235,10 @@ class _Thread:
                     self._work.popleft()()
         finally:
             for thing in reversed(self.owned):
+                held = responses_of(thing)
                 _close_sync(thing)
+                for response in held:
+                    _close_sync(response)
             if database := sys.modules.get("django.db"):
                 database.connections.close_all()  # those of this thread: the source may have asked for rows
 

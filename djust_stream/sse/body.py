@@ -105,7 +105,8 @@ class Body:
             if not self._frames:
                 return sse_format(None, None, id=END)
             result = None if self._writer is None else self._writer.result
-            return sse_format("end", {} if result is None else usage_data(result), id=END)
+            usage = {} if result is None else usage_data(result)
+            return sse_format("end", piece.texts[0] if piece.texts else usage, id=END)
         if piece.kind == "snapshot":
             return f'id: {id_of(piece.seq)}\ndata: {{"type":"stream","snapshot":{piece.texts[0]}}}\n\n'
         first = piece.seq - len(piece.texts) + 1

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,7 +25,9 @@ from typing import Any
 from .. import conf
 from .._core import FORM_COMPACT
 from ..mixin import StreamingMixin
+from ..record import abandoned
 from ..sources import StreamResult, sse_format, sse_stream
+from ..sources.sse import usage_data
 from ..stores import Log, Piece, Store
 from .slots import Slot
 
@@ -56,6 +59,7 @@ class Writer:
         self._log: Log | None = None
         self._page: _Page | None = None
         self._task: asyncio.Task[None] | None = None
+        self._begun = False
 
     def start(self) -> None:
         """Begin; in the event loop in which it will run."""
@@ -64,7 +68,7 @@ class Writer:
         if self._name is not None:
             write = self._write_frames
             self._page = _Page(self.pipe, self.window_s)
-            self.stream_id, self._log = self._page.open(self._name)
+            self.stream_id, self._log = self._page.open(self._name, self._usage)
         else:
             write = self._write_events
             if self.window_s:
@@ -73,7 +77,7 @@ class Writer:
                 self._log.on_stop = self._cancel
         self._task = asyncio.get_running_loop().create_task(self._write(write))
         _tasks.add(self._task)
-        self._task.add_done_callback(_tasks.discard)
+        self._task.add_done_callback(self._over)
 
     def discard(self) -> None:
         """It will not be started."""
@@ -104,18 +108,22 @@ class Writer:
     async def _give_up(self) -> None:
         """End it when nobody has come back for so long."""
         assert self._task is not None and self._log is not None
-        left_s = self.window_s
-        while left_s > 0 and not self._task.done():
-            await asyncio.wait({self._task}, timeout=self.window_s / 4)
-            left_s = self.window_s if await self._log.is_followed() else left_s - self.window_s / 4
+        nobody = asyncio.ensure_future(abandoned(self._log, self.window_s))
+        await asyncio.wait({self._task, nobody}, return_when=asyncio.FIRST_COMPLETED)
+        nobody.cancel()
         self._cancel()
 
     async def _write(self, write: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await write()
-        finally:
-            self._slot.free()
-            self.pipe.end()
+        self._begun = True
+        await write()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Also of a task that was cancelled before its first step."""
+        _tasks.discard(task)
+        if not self._begun:
+            discard(self._source)
+        self._slot.free()
+        self.pipe.end()
 
     async def _write_events(self) -> None:
         seq = 0
@@ -143,11 +151,18 @@ class Writer:
                 self._log.end(keep=whole)
             await events.aclose()
 
+    def _keep_result(self, result: StreamResult) -> None:
+        """Before the last frame; of a stopped stream after it."""
+        self.result = result
+
+    def _usage(self) -> str:
+        return "" if self.result is None else json.dumps(usage_data(self.result))
+
     async def _write_frames(self) -> None:
         assert self._page is not None and self._name is not None
         try:
-            self.result = await self._page.stream_from(
-                self._name, self._source, markdown=self._markdown, **self._options
+            await self._page.stream_from(
+                self._name, self._source, markdown=self._markdown, on_end=self._keep_result, **self._options
             )
         except Exception:
             log.exception("a callback of a StreamResponse failed; its reader sees a message, the text stays")
@@ -166,13 +181,14 @@ class _Page(StreamingMixin):
     def stream_window_s(self, stream_name: str) -> float:
         return self._window_s
 
-    def open(self, name: str) -> tuple[str, Log | None]:
-        """Begin the stream: its id and its log, if it has one."""
+    def open(self, name: str, note: Callable[[], str]) -> tuple[str, Log | None]:
+        """Begin the stream: its id and its log, if it has one. note: what the log's end says."""
         assert self._djust_streams is not None
         stream = self._djust_streams.open(name)
         record = stream.record
         if record is None:
             return "", None
+        record.note = note
         record.handed = True  # the ids of its events are what a reader comes back with
         return record.id, record.open()
 
@@ -180,7 +196,7 @@ class _Page(StreamingMixin):
 class Pipe:
     """The way to the one reader that is there: how far behind it is; and, where no log has them, the texts.
 
-    A sink of stream.py. In the writer's event loop, in which its reader is as well.
+    A sink of reader.py. In the writer's event loop, in which its reader is as well.
     """
 
     form = FORM_COMPACT

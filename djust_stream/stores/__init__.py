@@ -14,7 +14,7 @@ nothing.
 
 A stream id is random (``secrets.token_urlsafe(16)``) and made when a stream is opened, so a name that is
 started again has a new one, whose frames count from 1. Frames and snapshots are texts that a store does not
-look into. Checked by tests/test_stores.py, the same for every store.
+look into. Checked by tests/test_resume.py and tests/test_redis.py.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 __all__ = ["Log", "Piece", "Snapshot", "Store"]
+
+#: The mark of a reader in another process outlasts it by more than that.
+ASK_S = 4.0
 
 #: What stands for all frames appended so far: (seq of the last of them, text); None: there is no such text
 #: any more, the stream has outgrown its limit. To be called in the event loop in which ``append`` is called.
@@ -34,7 +37,7 @@ class Piece(NamedTuple):
 
     "frames": texts are frames, the last one is seq, no gap between them nor before the first.
     "snapshot": texts is one text that stands for everything up to and including seq.
-    "end": the stream has ended and the reader has all of it; nothing follows.
+    "end": the stream has ended and the reader has all of it; nothing follows. texts: the log's note, if any.
     "gone": what comes next cannot be had any more, or never was; nothing follows.
     """
 
@@ -59,14 +62,16 @@ class Log(Protocol):
         Never waits and never raises: what a store cannot keep is gone for its readers, not for the producer.
         """
 
-    def end(self, *, keep: bool = True) -> None:
+    def end(self, *, keep: bool = True, note: str = "") -> None:
         """The last frame is in: forget the stream after ``keep_s``; keep=False: now, whoever follows is
-        told "gone" unless it has all. Once; nothing is appended afterwards."""
+        told "gone" unless it has all. note: what every reader gets with the end. Once; nothing is appended
+        afterwards."""
 
-    async def is_followed(self) -> bool:
-        """Does anybody, in any process, follow the stream, or has done so within the last seconds?
+    async def followed_at(self) -> float:
+        """When somebody, in any process, was last seen to follow the stream, by ``monotonic()``: now, while
+        somebody does; -inf: never.
 
-        Asked before a stream without a reader of its own is given up.
+        Asked before a stream without a reader of its own is given up, every ASK_S at least.
         """
 
 

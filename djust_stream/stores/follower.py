@@ -190,7 +190,9 @@ class Follower:
         if texts:
             return _Found(Piece("frames", seq + len(texts), texts))
         if entries and entries[0].seq == seq:
-            return _Found(Piece("end" if entries[0].name == "end" else "gone", seq))
+            last_one = entries[0]
+            note = (last_one.text,) if last_one.text else ()
+            return _Found(Piece("end", seq, note) if last_one.name == "end" else Piece("gone", seq))
         if snapshot_at is not None and int(snapshot_at) > seq:
             [(at, text)] = await self._lane.ask(("HMGET", state, "seq", "snapshot"))
             return _Found(Piece("snapshot", int(at), (text,)) if text is not None and int(at) > seq else None)

@@ -1,9 +1,9 @@
 """MemoryStore: the logs of this process's streams, in its memory. Nothing to install.
 
-    store = MemoryStore(log_bytes=256 << 10)
+    store = MemoryStore(log_bytes=64 << 10)
 
-The law is the store's (stores/__init__.py). A log holds its newest frames, ``log_bytes`` of them at most; who
-is further back gets the stream's own snapshot, made when it is asked for and not before. So a stream with
+The law is the store's (stores/__init__.py). A log holds its newest frame and ``log_bytes`` of those before;
+who is further back gets the stream's own snapshot, made when it is asked for and not before. So a stream with
 nobody behind pays one append to a list for each frame.
 
 Streams and those who follow them may live in different event loops (threads): the list and its first seq are
@@ -13,10 +13,12 @@ read and replaced together, and a snapshot is made in the stream's loop, which a
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
 from threading import Lock
 from time import monotonic
 
@@ -31,11 +33,13 @@ _FEW = 20
 class MemoryStore:
     """The store of one process."""
 
-    def __init__(self, log_bytes: int = 256 << 10) -> None:
+    def __init__(self, log_bytes: int = 64 << 10) -> None:
         """log_bytes: what the newest frames of one stream may take."""
         self.log_bytes = log_bytes
         self._logs: dict[str, MemoryLog] = {}
-        self._ended: deque[tuple[float, MemoryLog]] = deque()  # when to forget which
+        self._ended: list[tuple[float, int, MemoryLog]] = []  # a heap: when to forget which
+        self._count = count()
+        self._lock = Lock()  # of the heap
 
     def open(self, stream_id: str, name: str, snapshot: Snapshot, *, keep_s: float) -> MemoryLog:
         """Begin a log; see Store."""
@@ -65,8 +69,11 @@ class MemoryStore:
                     texts = frames[seq + 1 - first :]
                     seq += len(texts)
                     yield Piece("frames", seq, texts)
-                elif log.ended or log.forgotten:
-                    yield Piece("end" if log.ended else "gone", seq)
+                elif log.ended:
+                    yield Piece("end", seq, (log.note,) if log.note else ())
+                    return
+                elif log.forgotten:
+                    yield Piece("gone", seq)
                     return
                 else:
                     await follower.wait(seq)
@@ -86,15 +93,19 @@ class MemoryStore:
 
     def keep(self, log: MemoryLog, seconds: float) -> None:
         """The log's call: it has ended. In a running event loop."""
-        self._ended.append((monotonic() + seconds, log))
+        with self._lock:
+            heappush(self._ended, (monotonic() + seconds, next(self._count), log))
         asyncio.get_running_loop().call_later(seconds, self._sweep)
 
     def _sweep(self) -> None:
         """Forget what has ended long enough ago; also when a log begins, for a loop may close before its
         timer."""
-        now = monotonic()
-        while self._ended and self._ended[0][0] <= now:
-            self._ended.popleft()[1].forget()
+        now, over = monotonic(), []
+        with self._lock:
+            while self._ended and self._ended[0][0] <= now:
+                over.append(heappop(self._ended)[2])
+        for log in over:
+            log.forget()
 
     def forget(self, stream_id: str) -> None:
         """The log's call when its time is over."""
@@ -109,13 +120,16 @@ class MemoryLog:
         "_followers",
         "_id",
         "_keep_s",
+        "_left_at",
         "_lock",
         "_loop",
+        "_most_bytes",
         "_snapshot",
         "_store",
         "ended",
         "forgotten",
         "frames",
+        "note",
         "on_follow",
         "on_stop",
         "seq",
@@ -123,16 +137,19 @@ class MemoryLog:
 
     def __init__(self, store: MemoryStore, stream_id: str, snapshot: Snapshot, keep_s: float) -> None:
         self._store = store
+        self._most_bytes = store.log_bytes
         self._id = stream_id
         self._snapshot = snapshot
         self._keep_s = keep_s
         self._loop = asyncio.get_running_loop()
         self._followers: list[_Follower] = []  # replaced, never changed
         self._lock = Lock()  # of those who replace it
+        self._left_at = -inf
         self._bytes = 0
         self.frames: tuple[int, list[str]] = (1, [])  # seq of the first, and all; replaced together
         self.seq = 0
         self.ended = False
+        self.note = ""
         self.forgotten = False
         self.on_stop: Callable[[], None] | None = None
         self.on_follow: Callable[[], None] | None = None
@@ -144,23 +161,24 @@ class MemoryLog:
         self.frames[1].append(frame)
         self.seq = seq
         self._bytes += len(frame) + _FRAME_BYTES
-        if self._bytes > self._store.log_bytes:
+        if self._bytes > self._most_bytes:
             self._trim()
         if self._followers:
             self._wake()
 
-    def end(self, *, keep: bool = True) -> None:
+    def end(self, *, keep: bool = True, note: str = "") -> None:
         """The last frame is in; see Log."""
         if keep:
+            self.note = note
             self.ended = True
             self._store.keep(self, self._keep_s)
             self._wake()
         else:
             self.forget()
 
-    async def is_followed(self) -> bool:
-        """Does anybody follow the stream now?"""
-        return bool(self._followers)
+    async def followed_at(self) -> float:
+        """When somebody followed the stream last; see Log."""
+        return monotonic() if self._followers else self._left_at
 
     # -- the store's and the followers' side ---------------------------------------------------------
 
@@ -207,20 +225,22 @@ class MemoryLog:
         """And no longer."""
         with self._lock:
             self._followers = [other for other in self._followers if other is not follower]
+            self._left_at = monotonic()
 
     def _wake(self) -> None:
         for follower in self._followers:
             follower.wake()
 
     def _trim(self) -> None:
-        """Half of it goes at a time: the cost of a frame stays what it is."""
+        """Half of it goes at a time: the cost of a frame stays what it is. The newest frame stays, however
+        large: a reader that keeps up needs no snapshot."""
         first, frames = self.frames
-        keep, left = len(frames), self._store.log_bytes // 2
+        keep, left = len(frames) - 1, self._most_bytes // 2
         while keep and left >= len(frames[keep - 1]) + _FRAME_BYTES:
             keep -= 1
             left -= len(frames[keep]) + _FRAME_BYTES
         self.frames = (first + keep, frames[keep:])
-        self._bytes = self._store.log_bytes // 2 - left
+        self._bytes = self._most_bytes // 2 - left + len(frames[-1]) + _FRAME_BYTES
 
 
 def _nothing() -> None:

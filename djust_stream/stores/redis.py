@@ -44,7 +44,7 @@ _ENTRY_BYTES = 40
 class RedisStore(MemoryStore):
     """The store of several processes."""
 
-    def __init__(self, url: str, log_bytes: int = 256 << 10, interval_s: float = 1 / 60) -> None:
+    def __init__(self, url: str, log_bytes: int = 64 << 10, interval_s: float = 1 / 60) -> None:
         """log_bytes: what the newest frames of one stream may take, here and in Redis.
 
         interval_s: of the frames. Raises ValueError for a URL that is none.
@@ -71,6 +71,7 @@ class RedisStore(MemoryStore):
 
     def open(self, stream_id: str, name: str, snapshot: Snapshot, *, keep_s: float) -> RedisLog:
         """Begin a log; see Store."""
+        self._sweep()
         opened = self._logs[stream_id] = RedisLog(self, stream_id, snapshot, keep_s)
         return opened
 
@@ -144,19 +145,20 @@ class RedisLog(MemoryLog):
         super().append(seq, frame)
         self._lane.write(self)
 
-    def end(self, *, keep: bool = True) -> None:
+    def end(self, *, keep: bool = True, note: str = "") -> None:
         """The last frame is in; see Log."""
+        super().end(keep=keep, note=note)
         self._finish("end" if keep else "gone")
-        super().end(keep=keep)
 
     def forget(self) -> None:
         """Nobody finds the stream any more."""
         self._finish("gone")
         super().forget()
 
-    async def is_followed(self) -> bool:
-        """Does anybody, in any process, follow the stream? Yes, when Redis cannot be asked."""
-        return await super().is_followed() or await self._lane.is_followed(self.key)
+    async def followed_at(self) -> float:
+        """When somebody, in any process, followed the stream last: now, when Redis cannot be asked."""
+        here = await super().followed_at()
+        return here if self._followers or not await self._lane.is_followed(self.key) else monotonic()
 
     def _finish(self, how: str) -> None:
         if not self.over:
@@ -192,7 +194,7 @@ class RedisLog(MemoryLog):
             size += len(text) + _ENTRY_BYTES
             out.append(("XADD", self.key, *must_be, f"{seq}-0", "f", text))
         if self.over and not self.finished:
-            out.append(("XADD", self.key, f"{self.seq}-1", self.over, ""))
+            out.append(("XADD", self.key, f"{self.seq}-1", self.over, self.note))
             if self.over == "gone":
                 out.append(("DEL", self.key + ":state"))
         if self.over or not self._filled:

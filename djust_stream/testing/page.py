@@ -353,11 +353,13 @@ _COMPACT: dict[str, Callable[..., dict[str, Any]]] = {
 def expand(ops: Iterable[Any]) -> Iterator[dict[str, Any]]:
     """The ops of a compact frame as objects; those of Markdown with their depth."""
     target = ""
-    for key, *values in ops:
+    for op in ops:
+        if isinstance(op, str):
+            yield {"target": target, "op": "text", "text": op}
+            continue
+        key, *values = op
         if key == "on":
             target = values[0]
-        elif key == "t":
-            yield from ({"target": target, "op": "text", "text": text} for text in values)
         elif isinstance(key, int):
             yield {"target": target, "op": "append", "depth": key, "html": values[0]}
         elif key in _COMPACT:

@@ -28,6 +28,8 @@ Until = Callable[[Page], bool]
 #: Seconds: of the machine without anything happening, and of the loop for one run.
 _STUCK_S = 10.0
 _LONGEST_S = 3600.0
+#: Where the page comes from: the name that Django's own tests use.
+_HOST = "testserver"
 
 
 def is_over(page: Page) -> bool:
@@ -101,7 +103,12 @@ def play(
                 f"other messages: {page.messages!r:.1000}"
             ) from None
 
-    run(in_time(), limit_s=_STUCK_S)
+    from django.conf import settings
+    from django.test.utils import override_settings
+
+    # Without a test runner that has set Django's test environment up the host of tests is nobody's.
+    with override_settings(ALLOWED_HOSTS=[*settings.ALLOWED_HOSTS, _HOST]):
+        run(in_time(), limit_s=_STUCK_S)
     return page
 
 
@@ -160,7 +167,7 @@ class _Socket:
         self._scope = {
             "type": "websocket",
             "path": path,
-            "headers": [(b"host", b"testserver"), (b"origin", b"http://testserver")],
+            "headers": [(b"host", _HOST.encode()), (b"origin", f"http://{_HOST}".encode())],
             "query_string": b"",
             "subprotocols": [],
             "url_route": {"args": (), "kwargs": {}},

@@ -6,7 +6,7 @@ from openai import AsyncOpenAI
 
 from djust_stream import Conversation, StreamingMixin, StreamResult
 
-client = AsyncOpenAI()
+client = AsyncOpenAI(max_retries=0)  # the page offers Retry, and says how long to wait
 
 
 class Chat(StreamingMixin, LiveView):
@@ -17,7 +17,9 @@ class Chat(StreamingMixin, LiveView):
 
     @action
     def submit(self, prompt: str = "", **kwargs):
-        self.chat.ask(prompt)  # raises ValueError for an empty one: submit.error in the template
+        if self.streaming:  # a page twice open, or a second click
+            raise ValueError("Wait for the answer, or stop it.")  # submit.error in the template
+        self.chat.ask(prompt)  # raises ValueError, too, for an empty one
         self.start_stream(self.name, self.reply, self.name)
         self.streaming, self.unfinished = True, False
 
@@ -27,8 +29,9 @@ class Chat(StreamingMixin, LiveView):
 
     @action
     def retry(self, **kwargs):
-        self.stream_retry(self.name)
-        self.streaming, self.unfinished = True, False
+        if not self.streaming:
+            self.stream_retry(self.name)
+            self.streaming, self.unfinished = True, False
 
     async def reply(self, name: str):
         """What start_stream runs, and stream_retry again."""

@@ -28,7 +28,7 @@ I am a *pretend* model, so this is what I say to everything. Set `OPENAI_API_KEY
 async def reply(self, name: str):
     messages = self.chat.messages()
     source = client.chat.completions.create(model=MODEL, messages=messages, stream=True)
-    await self.stream_from(name, source, prompt=messages, on_end=self.chat.answer, idle_timeout_s=20)
+    await self.stream_from(name, source, prompt=messages, on_end=self.chat.answering(), idle_timeout_s=20)
 ```
 
 | turn so far | messages sent |

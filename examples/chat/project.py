@@ -94,7 +94,7 @@ def serve(page: Any, consumer: Any = None) -> None:
         path("", page if consumer else page.as_view()),
         path("pretend/v1/chat/completions", completions),
     ]
-    address, socket_of = ("ws/chat/", consumer) if consumer else ("ws/live/", LiveViewConsumer)
+    address, socket_of = ("ws/chat/<uuid:page>/", consumer) if consumer else ("ws/live/", LiveViewConsumer)
     sockets = SessionMiddlewareStack(URLRouter([path(address, socket_of.as_asgi())]))
     application = ProtocolTypeRouter(
         {
@@ -102,6 +102,7 @@ def serve(page: Any, consumer: Any = None) -> None:
             "websocket": AllowedHostsOriginValidator(sockets),
         }
     )
+    LISTENER.listen()  # who comes before the server is ready waits, and is not turned away
     print(f"\n  The chat is at  http://127.0.0.1:{PORT}/     (Ctrl+C ends it)\n", flush=True)
     config = uvicorn.Config(application, log_level="warning", lifespan="off")
     config.timeout_graceful_shutdown = 1

@@ -31,7 +31,7 @@ static void every_op(void) {
         const char *text, *djust, *compact;
     } rows[] = {
         {DJS_OP_START, "", "{\"op\":\"start" ON "}", "[\"start\"]"},
-        {DJS_OP_TEXT, "T", "{\"op\":\"text" ON ",\"text\":\"T\",\"mode\":\"append\"}", "[\"t\",\"T\"]"},
+        {DJS_OP_TEXT, "T", "{\"op\":\"text" ON ",\"text\":\"T\",\"mode\":\"append\"}", "\"T\""},
         {DJS_OP_TEXT_APPEND, "T", "{\"op\":\"text" ON ",\"text\":\"T\",\"mode\":\"append\"}",
          "[\"ta\",\"T\"]"},
         {DJS_OP_TEXT_REPLACE, "T", "{\"op\":\"text" ON ",\"text\":\"T\",\"mode\":\"replace\"}",

@@ -67,8 +67,45 @@ static bool life(long n) {
     return failed;
 }
 
-RUN {
+static djs_status begin(djs_batch *b) {
+    djs_status status = djs_batch_init(b, TEXT("stream"), TEXT("[dj-stream='stream']"));
+    return status ? status : djs_batch_epoch(b, TEXT("an epoch that is longer than any of ours"));
+}
+
+/* The same, each frame's ops absorbed by a second batch. That has a part of them when it fails, and can
+ * still be written; the first one keeps what it has. */
+static bool absorbed(long n) {
+    djs_batch b, all = {0};
+    djs_alloc_fail_after = n;
+    bool failed = begin(&b) || begin(&all);
+    for (int i = 0; !failed && i < 45; i++) {
+        failed = step(&b, i) != DJS_OK;
+        djs_buf before = frame(&b);
+        djs_status status = djs_batch_absorb(&all, &b);
+        djs_buf after = frame(&b), merged = frame(&all);
+        CHECK(status == DJS_OK || status == DJS_ENOMEM);
+        CHECK(equal(&before, &after));
+        failed |= status != DJS_OK;
+        djs_buf_free(&before);
+        djs_buf_free(&after);
+        djs_buf_free(&merged);
+        if (i % 4 == 3) djs_batch_clear(&b);
+    }
+    djs_alloc_fail_after = -1;
+    djs_batch_free(&all);
+    djs_batch_free(&b);
+    return failed;
+}
+
+/* How many allocations a life needs. */
+static long needs(bool (*fails)(long n)) {
     long n = 0;
-    while (n < 1000 && life(n)) n++;
-    CHECK(n > 5 && n < 1000);
+    while (n < 1000 && fails(n)) n++;
+    return n;
+}
+
+RUN {
+    long alone = needs(life), both = needs(absorbed);
+    CHECK(alone > 5);
+    CHECK(both > alone && both < 1000);
 }

@@ -143,7 +143,7 @@ class Received:
         while len(ended) < streams:
             content = self.add(await asyncio.wait_for(connection.recv(), deadline - time.monotonic()))
             for op in content.get("ops") or content.get("o") or ():
-                kind = op[0] if isinstance(op, list) else op["op"]
+                kind = op["op"] if isinstance(op, dict) else "text" if isinstance(op, str) else op[0]
                 if kind in ("done", "error"):
                     ended.add(content.get("stream") or content["s"])
         return await self.for_a_moment(connection, 0.08)

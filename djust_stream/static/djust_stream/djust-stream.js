@@ -205,10 +205,9 @@ const write = {
   },
 };
 
-/** @type {Record<string, (op: any[]) => Op | Op[]>} compact op -> op */
+/** @type {Record<string, (op: any[]) => Op>} compact op -> op */
 const compact = {
   start: () => ({ op: "start" }),
-  t: ([, ...pieces]) => pieces.map((text) => ({ op: "text", text })),
   ta: ([, text]) => ({ op: "text", text, mode: "append" }),
   tr: ([, text]) => ({ op: "text", text, mode: "replace" }),
   tp: ([, text]) => ({ op: "text", text, mode: "prepend" }),
@@ -229,12 +228,13 @@ const compact = {
 function expand(list) {
   let target = "";
   return list.flatMap((op) => {
+    if (typeof op === "string") return { op: "text", target, text: op };
     const key = Array.isArray(op) ? op[0] : op;
     if (typeof key === "number") return { op: "append", target, depth: key, html: op[1] };
     if (key === "on") target = op[1];
     if (key === "on") return [];
     const known = Object.hasOwn(compact, key) ? compact[key](op) : { op: String(key) };
-    return [known].flat().map((op) => Object.assign({ target }, op));
+    return Object.assign({ target }, known);
   });
 }
 
@@ -391,8 +391,9 @@ function found({ s: stream, e: epoch, token }, shown) {
 function gone({ gone: stream, e: epoch }, shown) {
   const state = shown.states.get(stream);
   if (!state || (epoch && epoch !== state.epoch)) return;
-  shown.states.delete(stream);
+  delete state.token;
   shown.keep?.();
+  shown.states.delete(stream);
   const el = query(shown.root, streamSelector(stream));
   if (el && state.seq) showLost(el, stream);
   emit(el ?? document, "gone", { stream });
@@ -753,16 +754,23 @@ function keptTokens(url, share) {
       return null; // there is no storage for this page, or it is full
     }
   };
+  /** @returns {string[][]} */
+  const rowsKept = () => {
+    const kept = readJson(at((storage) => storage.getItem(key)) || "[]");
+    return Array.isArray(kept) ? kept.filter((row) => row?.length === 3) : [];
+  };
   return {
     /** @returns {Map<string, State>} */
-    read() {
-      const kept = readJson(at((storage) => storage.getItem(key)) || "[]");
-      const good = Array.isArray(kept) ? kept.filter((row) => row?.length === 3) : [];
-      return new Map(good.map(([stream, epoch, token]) => [stream, { ...newState(epoch), token }]));
-    },
-    /** @param {Map<string, State>} states */
+    /** @returns {Map<string, State>} */
+    read: () => new Map(rowsKept().map(([stream, epoch, token]) => [stream, { ...newState(epoch), token }])),
+    /** Other tabs' rows stay. @param {Map<string, State>} states */
     write(states) {
-      const rows = [...states].filter(([, { token }]) => token).map(([name, { epoch, token }]) => [name, epoch, token]);
+      const others = rowsKept().filter(([name, epoch]) => {
+        const mine = states.get(name);
+        return !mine || (!mine.token && mine.epoch !== epoch);
+      });
+      const mine = [...states].map(([name, { epoch, token }]) => [name, epoch, token]).filter(([, , token]) => token);
+      const rows = [...others, ...mine];
       at((storage) => (rows.length ? storage.setItem(key, JSON.stringify(rows)) : storage.removeItem(key)));
     },
   };
@@ -802,7 +810,7 @@ export function connectSse(url, options = {}) {
   /** @type {Shown} */
   const shown = { root, states: new Map() };
   const aborter = new AbortController();
-  let [lastId, delayMs, attempt, over, timer] = ["", firstDelayMs, 0, false, 0];
+  let [lastId, delayMs, attempt, over, timer, opened] = ["", firstDelayMs, 0, false, 0, false];
   /** @type {EventSource | undefined} */
   let source;
 
@@ -838,7 +846,8 @@ export function connectSse(url, options = {}) {
     if (type === "error" && message?.code === "gone") lose();
     else if (type !== "end") emit(document, "message", { type, data, id });
     if (type !== "end") return;
-    for (const [stream] of shown.states) emit(query(root, streamSelector(stream)) ?? document, "usage", { stream, ...message });
+    if (message && "output_tokens" in message)
+      for (const [stream] of shown.states) emit(query(root, streamSelector(stream)) ?? document, "usage", { stream, ...message });
     answer.close();
   }
 
@@ -891,13 +900,23 @@ export function connectSse(url, options = {}) {
     lose(error);
   }
 
+  /** It gives up for good when it is refused, and tells nobody why: a fetch goes on from there. */
+  function refused() {
+    if (over) return;
+    if (lastId || opened) later();
+    else void run();
+  }
+
   function listen() {
     source = new EventSource(address);
-    source.onopen = () => emit(document, "open", { url: address });
+    source.onopen = () => {
+      opened = true;
+      emit(document, "open", { url: address });
+    };
     for (const type of ["message", "end", "error"])
       source.addEventListener(type, (event) => {
         if (event instanceof MessageEvent) take(type, event.data, event.lastEventId);
-        else if (source?.readyState === EventSource.CLOSED) over || lose();
+        else if (source?.readyState === EventSource.CLOSED) refused();
         else emit(document, "reconnect", { url: address, attempt: ++attempt });
       });
   }
@@ -943,7 +962,8 @@ function eventReader(dispatch, setId, setRetry) {
   };
 }
 
-/** Django's CSRF token, for requests to this site. @param {string} address @param {string} method */
+/** Django's CSRF token, for requests to this site. @param {string} address @param {string} method
+ * @returns {Record<string, string>} */
 function csrf(address, method) {
   if (/^(GET|HEAD|OPTIONS|TRACE)$/.test(method) || new URL(address).origin !== location.origin) return {};
   const field = document.querySelector("[name=csrfmiddlewaretoken]");

@@ -1,4 +1,4 @@
-/* Both chats: Enter sends, Escape stops, and the field keeps the focus. */
+/* Both chats: Enter sends, Escape stops, the field keeps the focus, and a new turn comes into view. */
 
 const field = () => document.getElementById("prompt");
 
@@ -12,8 +12,16 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("stream:start", ({ target }) => {
   field().value = "";
   for (const retry of document.querySelectorAll(".dj-stream-retry")) if (!target.contains(retry)) retry.remove();
-  target.closest(".turn").scrollIntoView({ block: "end" });
+  bringIntoView(target.closest(".turn"));
 });
+
+/** In djust the answer may begin before the render that shows its turn: then wait for that. */
+function bringIntoView(turn) {
+  const scroll = () => turn.checkVisibility() && (turn.scrollIntoView({ block: "end" }), shown.disconnect());
+  const shown = new MutationObserver(scroll);
+  shown.observe(turn, { subtree: true, childList: true, characterData: true });
+  scroll();
+}
 
 // A button that goes takes the focus with it: give it back to the field.
 new MutationObserver(() => {

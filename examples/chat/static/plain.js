@@ -2,7 +2,7 @@
 
 import { connect } from "./djust_stream/djust-stream.js";
 
-const page = connect("/ws/chat/");
+const page = connect(`/ws/chat/${crypto.randomUUID()}/`);
 const $ = (id) => document.getElementById(id);
 
 $("form").addEventListener("submit", (event) => {

@@ -9,6 +9,7 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
@@ -16,7 +17,13 @@ from django.urls import path
 
 from djust_stream import StreamConsumer
 
-router = URLRouter([path("ws/chat/", StreamConsumer.as_asgi())])
+
+class OpenConsumer(StreamConsumer):
+    allowed_origins = ("*",)
+
+
+consumers = {"stream": StreamConsumer, "open": OpenConsumer, "plain": AsyncJsonWebsocketConsumer}
+router = URLRouter([path("ws/chat/", consumers[settings.CONSUMER].as_asgi())])
 application = ProtocolTypeRouter(
     {
         "http": django_application,

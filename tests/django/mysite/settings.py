@@ -22,5 +22,6 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'"
 HAS_PROBE = True
 CHECKS_ORIGIN = True
+CONSUMER = "stream"
 
 globals().update(json.loads(os.environ.get("SITE", "{}")))

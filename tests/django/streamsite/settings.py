@@ -35,7 +35,7 @@ DJUST_CONFIG = {"rate_limit": {"rate": 10_000, "burst": 10_000, "max_connections
 LIVEVIEW_CONFIG = DJUST_CONFIG
 DJUST_STREAM = {
     "SLOW_READER_TIMEOUT_S": float(os.environ.get("SLOW_READER_TIMEOUT_S", "60")),
-    "LOG_BYTES": int(os.environ.get("LOG_BYTES", str(256 << 10))),
+    "LOG_BYTES": int(os.environ.get("LOG_BYTES", str(64 << 10))),
     "MAX_STREAMS": int(os.environ.get("MAX_STREAMS", "1000")),
     "STORE": os.environ.get("STORE", "memory"),
 }
