@@ -655,7 +655,11 @@ static bool is_mailbox(const uint8_t *text, size_t at, size_t n) {
         return false;
     size_t word = djs_word(text, at);
     if (at - word >= 4 && (!memcmp(text + word, "http", 4) || !memcmp(text + word, "www.", 4))) return false;
-    if (word > 1 && text[word - 1] == '(' && text[word - 2] == ']') return false;
+    size_t start = word; /* as complete.c has it, which does not end at what is not ASCII */
+    while (start && (text[start - 1] >= 0x80 || !(class[text[start - 1]] & BREAK))) start--;
+    if (start > 1 && text[start - 1] == '(' && text[start - 2] == ']') return false;
+    for (size_t i = word + 1; i < at; i++)
+        if (text[i] == '@' && cmark_isalnum(text[i - 1])) return false;
     return in_domain(text, at + 1, n);
 }
 
