@@ -110,7 +110,8 @@ static size_t title(const uint8_t *line, size_t at, size_t n) {
 static bool may_define(const cmark_strbuf *content) {
     const uint8_t *text = content->ptr, *end;
     if (text[0] != '[') return false;
-    end = memchr(text, ']', (size_t)content->size);
+    size_t n = (size_t)content->size, most = MAX_LINK_LABEL_LENGTH + 3;
+    end = memchr(text, ']', n < most ? n : most);
     return !end || end[-1] == '\\' || end[1] != '(';
 }
 

@@ -232,12 +232,19 @@ static size_t hold(const uint8_t *text, size_t n, bool *ended) {
     if (word > at && word < n && djs_address_begun(text + word, n - word)) return n - word;
     if (at > 1 && text[at - 1] == '(' && text[at - 2] == ']') return 0; /* a link has said it is one */
     if (djs_address_begun(text + at, n - at)) return n - at;
-    bool link = begins(text + at, n - at, "http") || begins(text + at, n - at, "www.");
-    if (link) return kind[c] & ENDS_LINK ? 1 : 0;
+    bool link = begins(text + at, n - at, "http://") || begins(text + at, n - at, "https://") ||
+                begins(text + at, n - at, "www.");
+    if (link) { /* which a tag, code or bracket has ended */
+        for (size_t i = at; i < n; i++)
+            if (strchr("<`]", text[i])) return 0;
+        return kind[c] & ENDS_LINK ? 1 : 0;
+    }
     /* An address becomes a link when its domain has a dot: what follows the "@" waits for the domain's end.
      */
-    for (at = n; at > word && (cmark_isalnum(text[at - 1]) || strchr(".-_", text[at - 1])); at--) {}
-    return at > word + 1 && text[at - 1] == '@' && cmark_isalnum(text[at - 2]) ? n - at + 1 : 0;
+    for (at = word + 1; at < n && !(text[at] == '@' && cmark_isalnum(text[at - 1])); at++) {}
+    for (size_t i = at + 1; i < n; i++)
+        if (!cmark_isalnum(text[i]) && !strchr(".-_", text[i])) return 0;
+    return at < n ? n - at : 0;
 }
 
 size_t djs_text_told(const uint8_t *text, size_t n) {

@@ -56,6 +56,9 @@ typedef struct {
     size_t shown;     /* of text: what the page shows, trailing spaces not among it */
     size_t held;      /* of text: what is held back in any case, from `shown` on */
     size_t seen;      /* of text: known to be plain */
+    size_t told_for;  /* that many bytes of text, of which */
+    size_t told;      /* so many can be told */
+    size_t stuck;     /* bytes of what follows that were looked at, and tell nothing yet */
     unsigned wake;    /* something is held back that only bytes of these classes can show; or 0 */
     size_t patience;  /* or a text that is longer than this */
     size_t mailbox;   /* of text: the "@" of an address whose domain may go on, and is waited for; or 0 */

@@ -100,7 +100,8 @@ static bool complete(djs_leaf *leaf, const djs_render *r, djs_page *page, djs_ed
     djs_target t = target(text, to + 2, n);
     djs_buf *html = r->out;
     leaf->wake = djs_wait_for(')', leaf->stop);
-    leaf->patience = n;                   /* the next byte tells */
+    leaf->patience = n; /* the next byte tells */
+    if (t.gap && n - leaf->link > MOST) t.kind = ODD;
     if (t.kind == WHOLE && leaf->badge) { /* that was the image's address */
         size_t i = t.end;
         if (i == n || (i + 1 == n && text[i] == ']')) return true;

@@ -349,11 +349,13 @@ static size_t open_end(const uint8_t *html, size_t n) {
 }
 
 /* Does this page, a whole render, end in the tail that the edits to come go on from? It does not where the
- * render shows more of the footnotes, which the edits show in larger steps. Of no tail nobody knows. */
+ * render shows more of the footnotes, which the edits show in larger steps, or less of a heading, whose last
+ * space it does not see. Where there may be footnotes, nobody knows of no tail. */
 static bool ends_in_tail(const djs_markdown *md, const djs_buf *html) {
     const djs_buf *tail = &md->page.tail;
     size_t n = open_end(tail->ptr, tail->len), m = open_end(html->ptr, html->len);
-    return n && n <= m && !memcmp(html->ptr + m - n, tail->ptr, n);
+    if (!n) return !md->spine.notes;
+    return n <= m && !memcmp(html->ptr + m - n, tail->ptr, n);
 }
 
 /* For clients that know only grow and fill: anything else becomes the whole page. What came after a fill was
@@ -373,7 +375,7 @@ static djs_status fill(djs_markdown *md) {
     djs_status status =
         render(&options, md->source.ptr, md->source.len, !md->finished, &md->edits.html, &md->unsure);
     if (edit) edit->n = md->edits.html.len;
-    md->ahead = md->spine.notes && !hold && !ends_in_tail(md, &md->edits.html);
+    md->ahead = !hold && !ends_in_tail(md, &md->edits.html);
     return status;
 }
 

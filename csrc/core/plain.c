@@ -141,6 +141,12 @@ bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
     return true;
 }
 
+/* djs_text_told of text[0..n), which put_more looks at. */
+static size_t text_told(djs_leaf *leaf, const uint8_t *text, size_t n) {
+    if (leaf->told_for != n) leaf->told = djs_text_told(text, leaf->told_for = n);
+    return leaf->told;
+}
+
 /* ---- spans ---- */
 
 static size_t run(const uint8_t *text, size_t at, size_t n) {
@@ -282,8 +288,8 @@ static void put_code(djs_leaf *leaf, const uint8_t *text, size_t at, djs_buf *ht
 }
 
 /* How much of the code that has not ended can be told. SIZE_MAX: a "`" after a backslash may end it. */
-static size_t code_told(const uint8_t *text, size_t n) {
-    size_t told = djs_text_told(text, n);
+static size_t code_told(djs_leaf *leaf, const uint8_t *text, size_t n) {
+    size_t told = text_told(leaf, text, n);
     return told && text[told - 1] == '`' ? SIZE_MAX : told;
 }
 
@@ -301,7 +307,7 @@ static bool may_head(const uint8_t *text, size_t from, size_t n) {
 /* More of the code that is open: BEGUN if its end is still to come, or held back like what seems a tag in it.
  */
 static djs_ending take_code(djs_leaf *leaf, const uint8_t *text, size_t n, djs_buf *html) {
-    size_t end = code_end(leaf, text, leaf->seen, n), told = leaf->final ? n : code_told(text, n);
+    size_t end = code_end(leaf, text, leaf->seen, n), told = leaf->final ? n : code_told(leaf, text, n);
     if (end < n && told > end && !may_head(text, leaf->shown, n)) {
         put_code(leaf, text, end, html);
         close_span(leaf, DJS_SPAN_CODE, end + 1, html);
@@ -319,7 +325,7 @@ static djs_ending begin_code(djs_leaf *leaf, const uint8_t *text, size_t at, siz
     if (at && (text[at - 1] == '`' || text[at - 1] == '\\')) return ELSE;
     end = code_end(leaf, text, after, n);
     if (end == n && leaf->final) return ELSE;
-    told = leaf->final ? n : code_told(text, n);
+    told = leaf->final ? n : code_told(leaf, text, n);
     if ((end == n && told == SIZE_MAX) || may_head(text, after, n)) return PARSE;
     if (told <= after || (end < n && told <= end)) return BEGUN;
     open_span_at(leaf, text, at, DJS_SPAN_CODE, html);
@@ -329,8 +335,7 @@ static djs_ending begin_code(djs_leaf *leaf, const uint8_t *text, size_t at, siz
 }
 
 /* Is there a run of "*" that ends the span which text[at..after) opens? *more: not yet, and it may come. */
-static bool ends_later(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t after, size_t n,
-                       bool *more) {
+static bool ends_later(djs_leaf *leaf, const uint8_t *text, size_t at, size_t after, size_t n, bool *more) {
     djs_flanks can;
     size_t end = after;
     for (;;) {
@@ -342,7 +347,7 @@ static bool ends_later(const djs_leaf *leaf, const uint8_t *text, size_t at, siz
     *more = end == n && !leaf->final;
     if (end == n || text[end] != '*') return false;
     size_t length = run(text, end, n), next = end + length;
-    *more = !leaf->final && length <= after - at && djs_text_told(text, n) <= next;
+    *more = !leaf->final && length <= after - at && text_told(leaf, text, n) <= next;
     if (*more || length != after - at) return false;
     return flanks(leaf, text, end, next, n, &can) && can.close;
 }
@@ -375,14 +380,14 @@ static djs_ending take_stars(djs_leaf *leaf, const uint8_t *text, size_t at, siz
         if (!ends_later(leaf, text, at, after, n, &more)) {
             size_t most = shows ? DJS_HOLD_CJK : DJS_HOLD_STAR;
             if (!more || n - after >= most) return ELSE;
-            if (djs_text_told(text, n) <= after) return BEGUN;
+            if (text_told(leaf, text, n) <= after) return BEGUN;
             if (!memchr(text + after, '*', n - after)) { /* else the next bytes tell */
                 leaf->wake = djs_wait_for('*', leaf->stop) | OTHER;
                 leaf->patience = after + most;
             }
             return WAITS;
         }
-    } else if (leaf->final || djs_text_told(text, n) <= after) {
+    } else if (leaf->final || text_told(leaf, text, n) <= after) {
         return leaf->final ? ELSE : BEGUN;
     }
     open_span_at(leaf, text, at, kind, html);
@@ -409,12 +414,12 @@ typedef struct {
 } djs_literal;
 
 /* Does something show of text[at..n)? */
-static bool shows(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
-    return leaf->final || is_word(leaf, text, at, n) || djs_text_told(text, n) > at;
+static bool shows(djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
+    return leaf->final || is_word(leaf, text, at, n) || text_told(leaf, text, n) > at;
 }
 
 /* An entity, or an "&" that begins none. */
-static djs_literal reference(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
+static djs_literal reference(djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
     static const struct {
         const char *name, *html;
     } known[] = {
@@ -422,7 +427,7 @@ static djs_literal reference(const djs_leaf *leaf, const uint8_t *text, size_t a
     size_t end = at + 1;
     while (end < n && (cmark_isalnum(text[end]) || text[end] == '#')) end++;
     if (end == n || leaf->final) return (djs_literal){0};
-    if (text[end] != ';') return (djs_literal){djs_text_told(text, n) > end, "&amp;", 5};
+    if (text[end] != ';') return (djs_literal){text_told(leaf, text, n) > end, "&amp;", 5};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!memcmp(text + at, known[i].name, strlen(known[i].name)))
             return (djs_literal){end + 1 - at, known[i].html, strlen(known[i].html)};
@@ -454,13 +459,13 @@ static size_t tag_end(const uint8_t *text, size_t at, size_t n) {
 }
 
 /* Does the line that begins at text[at] show something, so that the end of the one before does? */
-static bool goes_on(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
+static bool goes_on(djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
     if (leaf->breaks || at >= n || strchr(" \t|", text[at])) return false; /* spaces go; a table's header? */
     return shows(leaf, text, at, n);
 }
 
 /* What begins at text[at], if it means nothing whatever is around it, and how it shows. */
-static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n, bool code) {
+static djs_literal literal(djs_leaf *leaf, const uint8_t *text, size_t at, size_t n, bool code) {
     uint8_t c = text[at], next = at + 1 < n ? text[at + 1] : 0;
     const char *self = (const char *)text + at;
     switch (c) {
@@ -482,7 +487,7 @@ static djs_literal literal(const djs_leaf *leaf, const uint8_t *text, size_t at,
         if (cmark_isalpha(next) || (next && strchr("/!?", next))) break;
         return (djs_literal){next && shows(leaf, text, at + 1, n), "&lt;", 4};
     case '&':
-        if (code) return (djs_literal){djs_text_told(text, n) > at, "&amp;", 5};
+        if (code) return (djs_literal){text_told(leaf, text, n) > at, "&amp;", 5};
         return reference(leaf, text, at, n);
     case '@': /* no mailbox */
         if (at && (cmark_isalnum(text[at - 1]) || strchr(".+-_:/@", text[at - 1]))) break;
@@ -605,7 +610,7 @@ void djs_leaf_parsed(djs_leaf *leaf, const djs_inlines *in) {
         leaf->span = DJS_SPAN_NONE;
         leaf->code = false;
         leaf->in_code = !(!in->settled && open_spans(leaf, in)) && in->in_code;
-        leaf->base = 0;
+        leaf->base = leaf->stuck = 0;
         leaf->word = djs_word(in->text, leaf->text.len);
         leaf->seen = leaf->shown = leaf->plain = leaf->held = in->told;
         if (in->text[in->told - 1] == ':') leaf->seen--; /* what follows tells whether it is an address */
@@ -650,7 +655,11 @@ static bool is_mailbox(const uint8_t *text, size_t at, size_t n) {
         return false;
     size_t word = djs_word(text, at);
     if (at - word >= 4 && (!memcmp(text + word, "http", 4) || !memcmp(text + word, "www.", 4))) return false;
-    if (word > 1 && text[word - 1] == '(' && text[word - 2] == ']') return false;
+    size_t start = word; /* as complete.c has it, which does not end at what is not ASCII */
+    while (start && (text[start - 1] >= 0x80 || !(class[text[start - 1]] & BREAK))) start--;
+    if (start > 1 && text[start - 1] == '(' && text[start - 2] == ']') return false;
+    for (size_t i = word + 1; i < at; i++)
+        if (text[i] == '@' && cmark_isalnum(text[i - 1])) return false;
     return in_domain(text, at + 1, n);
 }
 
@@ -668,13 +677,16 @@ static bool is_bracket(const djs_leaf *leaf, const uint8_t *text, size_t at, siz
 /* What was added, as far as it can be shown, after what is shown; false if it has to be parsed. `all`: the
  * classes of its bytes. */
 static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
-    enum { PATIENT = 16 };
+    enum { PATIENT = 16, STUCK = 512 };
     const uint8_t *text = leaf->text.ptr;
     size_t n = leaf->text.len, end = n;
     unsigned odd = odd_of(leaf);
     bool sure = true;
     djs_ending why = ELSE;
+    if (leaf->stuck > STUCK) return false; /* looking at it again and again takes effort: effort.h */
+    leaf->stuck = leaf->told_for = 0;
     if (all & odd || leaf->code) end = take_spans(leaf, text, n, odd, html, &why);
+    if (why != ELSE) leaf->stuck = n - leaf->shown;
     if (leaf->code || why == PARSE) return why != PARSE;
     while (leaf->final && end < n && text[end] == '!') end++;
     size_t seen = end;
@@ -693,11 +705,12 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     } else {
         for (size_t i = end; i < n && sure && why != BEGUN; i++)
             sure = (class[text[i]] & HELD || (text[i] == ' ' && i > end)) && i - end < PATIENT;
-        size_t held = sure || leaf->final ? n : djs_text_told(text, n);
+        size_t held = sure || leaf->final ? n : text_told(leaf, text, n);
         if (sure) end = told(leaf, text, end, n, &seen);
-        else if ((sure = held <= end)) /* nothing of what comes shows yet, whatever it is */
+        else if ((sure = held <= end)) { /* nothing of what comes shows yet, whatever it is */
             end = seen = held > leaf->shown ? held : leaf->shown;
-        else end = leaf->shown;
+            leaf->stuck = n - end;
+        } else end = leaf->shown;
     }
     if (sure) leaf->seen = seen;
     if (end > leaf->shown) {
@@ -780,7 +793,7 @@ void djs_leaf_at_start(djs_leaf *leaf, size_t from) {
     leaf->in_code = leaf->code = false;
     leaf->span = DJS_SPAN_NONE;
     leaf->seen = leaf->shown = leaf->plain = leaf->held = from;
-    leaf->known = 0;
+    leaf->known = leaf->stuck = 0;
     leaf->word = djs_word(leaf->text.ptr, leaf->text.len);
 }
 
