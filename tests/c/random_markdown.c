@@ -53,8 +53,9 @@ static const char *check_frames(const djs_markdown_options *options, const djs_b
         if (djs_markdown_feed(md, text->ptr + i, 1) || djs_markdown_frame(md, &edits)) why = "a call failed";
         if (!why) dom_apply(&page, edits);
         if ((text->ptr[i] & 0x80) && i + 1 < text->len && (text->ptr[i + 1] & 0xC0) == 0x80) continue;
-        if (strchr(" \t>\r\n|", text->ptr[i]))
-            continue; /* blanks at the end of code, of raw HTML, of a cell */
+        if (strchr(" \t>\r\n|\\", text->ptr[i]))
+            continue; /* blanks at the end of code, of raw HTML, of a cell; what may escape the end of a cell
+                       */
         if (!why && dom_whole(&part, options, text->ptr, i + 1, true)) why = "a partial render failed";
         if (!why && !dom_equal(&page, &part)) {
             djs_buf html = {0};
