@@ -156,17 +156,17 @@ class Reader:
             return
         self.busy = True
         sending: Awaitable[object] | None = None
-        message = self._message_of(stream)
-        if message is not None:
-            try:
+        try:
+            message = self._message_of(stream)
+            if message is not None:
                 sending = self.sink.send(message)
-            except Exception as error:
-                self._fail(error)
-                self.busy = False
-                return
-            if sending is FINISHED:  # most are: a coroutine for each would cost as much as the rest
-                self._sent += 1
-                sending = None
+        except Exception as error:
+            self._fail(error)
+            self.busy = False
+            return
+        if sending is FINISHED:  # most are: a coroutine for each would cost as much as the rest
+            self._sent += 1
+            sending = None
         if sending is None and not self._due:
             self.busy = False
         else:

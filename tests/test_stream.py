@@ -559,3 +559,20 @@ async def test_another_threads_loop_may_push() -> None:
     await asyncio.sleep(0.02)
     assert sink.text("s") == "".join(f"{number:04} " * 4 for number in range(300))
     assert sink.ops("s")[-1]["op"] == "done"
+
+
+async def test_a_source_that_cannot_even_fail_ends_its_connection() -> None:
+    class Broken:
+        name = "s"
+        greeting: str | None = None
+
+        def take(self) -> str | None:
+            raise MemoryError
+
+        def fail(self) -> str:
+            raise MemoryError
+
+    reader, told = Reader(MemorySink()), []
+    reader.on_close = lambda: told.append("closed")
+    reader.send(Broken())
+    assert (reader.busy, reader.closed, told) == (False, True, ["closed"])
