@@ -39,6 +39,18 @@ void *djs_calloc(size_t count, size_t size) {
     return ptr;
 }
 
+/* Room for cap bytes in all, or the error. */
+static bool resize(djs_buf *b, size_t cap) {
+    uint8_t *ptr = djs_realloc(b->ptr, cap);
+    if (!ptr) {
+        b->status = DJS_ENOMEM;
+        return false;
+    }
+    b->ptr = ptr;
+    b->cap = cap;
+    return true;
+}
+
 bool djs_buf_more(djs_buf *b, size_t n) {
     if (b->status) return false;
     if (n <= b->cap - b->len) return true;
@@ -50,14 +62,7 @@ bool djs_buf_more(djs_buf *b, size_t n) {
     if (cap > DJS_MAX_BUF) cap = DJS_MAX_BUF;
     if (cap < b->len + n) cap = b->len + n;
     if (cap < 128) cap = 128;
-    uint8_t *ptr = djs_realloc(b->ptr, cap);
-    if (!ptr) {
-        b->status = DJS_ENOMEM;
-        return false;
-    }
-    b->ptr = ptr;
-    b->cap = cap;
-    return true;
+    return resize(b, cap);
 }
 
 void djs_buf_uint(djs_buf *b, uint64_t value) {
@@ -77,15 +82,7 @@ void djs_buf_drop(djs_buf *b, size_t n) {
 
 bool djs_buf_trim(djs_buf *b) {
     enum { LARGE = 512, SMALL = LARGE / 4 };
-    if (b->cap <= LARGE || b->len > SMALL) return true;
-    uint8_t *ptr = djs_realloc(b->ptr, SMALL);
-    if (!ptr) {
-        b->status = DJS_ENOMEM;
-        return false;
-    }
-    b->ptr = ptr;
-    b->cap = SMALL;
-    return true;
+    return b->cap <= LARGE || b->len > SMALL || resize(b, SMALL);
 }
 
 void djs_buf_free(djs_buf *b) {

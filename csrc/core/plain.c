@@ -4,15 +4,15 @@
  * byte; where they cannot be sure, they say so, and it does.
  *
  * Most of what a model writes is letters, and most of the rest is **strong**,
- * *emphasis* and `code` around a few words. Letters that follow text, where
- * nothing is held back, show as they are. And of such a span there is one
- * reading if it begins after a space and before a letter, and ends after a
- * letter and before a space or a full stop, with nothing but plain text in it
- * and nothing else open.
+ * *emphasis* and `code` around a few words, or a link. Letters that follow
+ * text, where nothing is held back, show as they are. A run of * opens or
+ * closes by the characters on both sides of it (CommonMark, section 6.2), so
+ * of a span there is one reading once they are known, unless another run can
+ * pair with one of its own in another way: that is left to the parser.
  *
- *     "a **bc"     <strong> opens at "b": no text that follows can change that
- *                  but a closer elsewhere, which is not plain
- *     "2**n"       is left to the parser, and so is "** b", "***b"
+ *     "a **bc"     <strong> opens at "b"
+ *     "a **bc**"   closes with what follows, which says that nothing longer does
+ *     "***b"       is left to the parser
  *
  * Checked by: tests/test_markdown.py (every prefix of every example),
  * tests/fuzz_markdown.py, tests/c/random_markdown.c.

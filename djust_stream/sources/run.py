@@ -89,9 +89,8 @@ class Run:
         """
         self.result = StreamResult()
         self.loop: asyncio.AbstractEventLoop | None = None  # where it runs
-        self.flush: Callable[[], object] = (
-            _nothing  # shows what its page holds back; to be called before stop
-        )
+        # Shows what its page holds back; to be called before stop.
+        self.flush: Callable[[], object] = _nothing
         self._upstream = Upstream(source)
         self._on_chunk, self._on_event = on_chunk, on_event
         self._on_complete, self._on_error, self._on_end = on_complete, on_error, on_end
@@ -152,9 +151,8 @@ class Run:
     async def _read_and_end(self, tasks: set[asyncio.Task[Any]] | None) -> None:
         error, fault = await self._outcome(tasks) if self._end is None else (None, None)
         closing = {asyncio.get_running_loop().create_task(self._upstream.close())}
-        await asyncio.wait(
-            closing, timeout=_CLOSING_S
-        )  # a library that does not close must not hold the page
+        # A library that does not close must not hold the page.
+        await asyncio.wait(closing, timeout=_CLOSING_S)
         self._conclude(error)
         result = self.result
         if fault is not None:

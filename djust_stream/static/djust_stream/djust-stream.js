@@ -761,7 +761,6 @@ function keptTokens(url, share) {
   };
   return {
     /** @returns {Map<string, State>} */
-    /** @returns {Map<string, State>} */
     read: () => new Map(rowsKept().map(([stream, epoch, token]) => [stream, { ...newState(epoch), token }])),
     /** Other tabs' rows stay. @param {Map<string, State>} states */
     write(states) {
