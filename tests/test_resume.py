@@ -192,9 +192,9 @@ async def test_nobody_waits_for_a_reader_that_falls_behind_and_nothing_grows(max
         await stream.push(ops.TEXT, text[at : at + 300])
         await stream.flush()
         await asyncio.sleep(0)
-        first, frames = log.frames
+        frames = log.frames.after(log.frames.first - 1)
         assert sum(map(len, frames[:-1])) <= 8192
-        assert first + len(frames) == stream.seq + 1
+        assert log.frames.last == stream.seq
         quick.cut_nothing()
         assert len(slow.sink.messages) <= 1 and slow.sink.in_flight <= 1
     await stream.end(ops.DONE)

@@ -13,8 +13,8 @@ snapshot stands for all the frames before it; where that is not there either, th
 nothing.
 
 A stream id is random (``secrets.token_urlsafe(16)``) and made when a stream is opened, so a name that is
-started again has a new one, whose frames count from 1. Frames and snapshots are texts that a store does not
-look into. Checked by tests/test_resume.py and tests/test_redis.py.
+started again has a new one, whose frames count from 1. Frames and snapshots are texts, without lone
+surrogates, that a store does not look into. Checked by tests/test_resume.py and tests/test_redis.py.
 """
 
 from __future__ import annotations
