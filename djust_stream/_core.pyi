@@ -84,8 +84,11 @@ class FrameLog:
     """
 
     def __new__(cls, most_bytes: int, /) -> FrameLog: ...
-    def append(self, frame: str, /) -> None:
-        """The next frame; the first one has seq 1. Without memory it and those before are gone."""
+    def append(self, seq: int, frame: str, /) -> None:
+        """Frame seq. When it is not the last one's plus 1, those before are gone; without memory it, too.
+
+        Raises ValueError for a seq that is not above the last one's.
+        """
 
     def after(self, seq: int, /) -> list[str] | None:
         """The frames after seq; None when the first of them is gone. Raises MemoryError."""
@@ -96,7 +99,7 @@ class FrameLog:
 
     @property
     def last(self) -> int:
-        """seq of the newest frame: how many were appended."""
+        """seq of the newest frame; one below the first, when none is here."""
 
 def frame_counts() -> tuple[int, int, int]:
     """What all batches have encoded: how many frames, their bytes, the ops that were merged away."""

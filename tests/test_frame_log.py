@@ -19,7 +19,7 @@ def test_the_frames_after_any_seq_are_those_appended(frames: list[str]) -> None:
     log = FrameLog(MOST)
     assert (log.first, log.last, log.after(0)) == (1, 0, [])
     for seq, frame in enumerate(frames, 1):
-        log.append(frame)
+        log.append(seq, frame)
         assert log.last == seq and log.first <= seq
     kept = frames[log.first - 1 :]
     assert sum(len(frame.encode()) for frame in kept[:-1]) <= MOST
@@ -31,37 +31,52 @@ def test_the_frames_after_any_seq_are_those_appended(frames: list[str]) -> None:
 
 def test_a_lone_surrogate_has_become_what_a_frame_can_carry() -> None:
     log = FrameLog(MOST)
-    log.append("a\ud800b")
+    log.append(1, "a\ud800b")
     assert log.after(0) == ["a\ufffdb"]
 
 
 def test_bad_arguments_say_what_is_wrong() -> None:
     log = FrameLog(MOST)
     with pytest.raises(TypeError, match="frame must be str, not bytes"):
-        log.append(b"frame")  # type: ignore[arg-type]
-    with pytest.raises(OverflowError):
-        log.after(-1)
+        log.append(1, b"frame")  # type: ignore[arg-type]
+    log.append(3, "frame")
+    for wrong in (0, 2, 3):
+        with pytest.raises(ValueError, match=f"frame {wrong} comes after frame 3"):
+            log.append(wrong, "frame")
+    for call in (log.after, lambda seq: log.append(seq, "frame")):
+        with pytest.raises(OverflowError):
+            call(-1)
     with pytest.raises(TypeError):
         log.after("1")  # type: ignore[arg-type]
     for wrong in (-1, 2 << 30):
         with pytest.raises(ValueError, match="most_bytes must be from 0 to 1 GiB"):
             FrameLog(wrong)
-    assert log.last == 0
+    assert log.after(2) == ["frame"]
+
+
+def test_after_a_gap_those_before_are_gone() -> None:
+    log = FrameLog(MOST)
+    log.append(1, "a")
+    log.append(2, "b")
+    assert log.after(0) == ["a", "b"]
+    log.append(5, "e")
+    assert (log.first, log.last) == (5, 5)
+    assert (log.after(1), log.after(3), log.after(4), log.after(5)) == (None, None, ["e"], [])
 
 
 def test_a_seq_that_no_stream_reaches_has_nothing_after_it() -> None:
     log = FrameLog(MOST)
-    log.append("frame")
+    log.append(1, "frame")
     assert log.after(2**64 - 1) == [] == log.after(2**53)
 
 
 def test_the_collector_never_sees_it() -> None:
     log = FrameLog(MOST)
-    log.append("frame")
+    log.append(1, "frame")
     assert not gc.is_tracked(log)
     before = len(gc.get_objects())
-    for number in range(1000):
-        log.append(f"frame {number}")
+    for number in range(2, 1000):
+        log.append(number, f"frame {number}")
     assert len(gc.get_objects()) <= before + 10
 
 
@@ -85,7 +100,7 @@ def test_a_thread_may_ask_while_another_appends() -> None:
     for thread in threads:
         thread.start()
     for number in range(1, 20_001):
-        log.append(f"frame {number}")
+        log.append(number, f"frame {number}")
     done.set()
     for thread in threads:
         thread.join()

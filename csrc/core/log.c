@@ -1,8 +1,8 @@
 /* The newest frames of one stream.
  *
- * The law: frames first to last are here, each as it was appended, without a gap; last counts all that were
- * appended. The newest is here, however large, and most_bytes at most of those before. Half of them go at a
- * time, so that appending n frames costs O(their bytes). Only without memory are there fewer.
+ * The law: frames first to last are here, each as it was appended, without a gap. The newest is here, however
+ * large, and most_bytes at most of those before. Half of them go at a time, so that appending n frames costs
+ * O(their bytes). Only without memory are there fewer.
  *
  * All lie in one piece of memory. As objects of their own, hundreds for each of a thousand streams, they
  * would be what Python's collector spends its time on, and what pushes everything else out of the processor's
@@ -46,7 +46,11 @@ static void forget_all(djs_log *log) {
     djs_buf_free(&log->ends);
 }
 
-void djs_log_append(djs_log *log, const void *frame, size_t n) {
+void djs_log_append(djs_log *log, uint64_t seq, const void *frame, size_t n) {
+    if (seq != djs_log_last(log) + 1) {
+        forget_all(log);
+        log->first = seq;
+    }
     if (size(log) + n + sizeof(uint32_t) > log->most_bytes) {
         trim(log, log->most_bytes / 2);
         /* One huge frame has made the buffer what it is: it goes with it. */

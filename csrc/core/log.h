@@ -2,7 +2,7 @@
  *
  *     djs_log log;
  *     djs_log_init(&log, 64 << 10);
- *     djs_log_append(&log, frame, n);          // frame 1, 2, …
+ *     djs_log_append(&log, 1, frame, n);       // and 2, 3, …
  *     for (uint64_t seq = log.first; seq <= djs_log_last(&log); seq++)
  *         text = djs_log_frame(&log, seq, &n);
  *
@@ -21,8 +21,9 @@ typedef struct {
 
 void djs_log_init(djs_log *log, size_t most_bytes);
 
-/* The next frame. Never fails: what there is no memory for is gone. */
-void djs_log_append(djs_log *log, const void *frame, size_t n);
+/* Frame seq, which is higher than the last one's. Are there frames between them, those before are gone. Never
+ * fails: what there is no memory for is gone. */
+void djs_log_append(djs_log *log, uint64_t seq, const void *frame, size_t n);
 
 static inline size_t djs_log_count(const djs_log *log) { return log->ends.len / sizeof(uint32_t); }
 

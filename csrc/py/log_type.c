@@ -37,16 +37,20 @@ static void FrameLog_dealloc(FrameLogObject *self) {
     Py_DECREF(type);
 }
 
-static PyObject *FrameLog_append(FrameLogObject *self, PyObject *frame) {
+static PyObject *FrameLog_append(FrameLogObject *self, PyObject *const *args, Py_ssize_t count) {
     const uint8_t *text;
     size_t n;
     djs_buf spare = {0};
-    if (!djs_utf8(frame, "frame", &text, &n, &spare)) return NULL;
+    if (!djs_arity("append", count, 2, 2)) return NULL;
+    unsigned long long seq = PyLong_AsUnsignedLongLong(args[0]);
+    if (PyErr_Occurred() || !djs_utf8(args[1], "frame", &text, &n, &spare)) return NULL;
     djs_lock(&self->lock);
-    djs_log_append(&self->log, text, n);
+    uint64_t last = djs_log_last(&self->log);
+    if (seq > last) djs_log_append(&self->log, seq, text, n);
     djs_unlock(&self->lock);
     djs_buf_free(&spare);
-    Py_RETURN_NONE;
+    if (seq > last) Py_RETURN_NONE;
+    return PyErr_Format(PyExc_ValueError, "frame %llu comes after frame %llu", seq, (unsigned long long)last);
 }
 
 /* What lies after seq, for as long as the lock is not held: the frames' ends, then their texts. */
@@ -104,9 +108,11 @@ static PyObject *FrameLog_last(FrameLogObject *self, void *Py_UNUSED(closure)) {
 }
 
 static PyMethodDef FrameLog_methods[] = {
-    {"append", (PyCFunction)FrameLog_append, METH_O,
-     "append($self, frame, /)\n--\n\n"
-     "The next frame, a str; the first one has seq 1. Without memory it and those before are gone."},
+    {"append", (PyCFunction)(void (*)(void))FrameLog_append, METH_FASTCALL,
+     "append($self, seq, frame, /)\n--\n\n"
+     "Frame seq, a str. When it is not the last one's plus 1, those before are gone; without memory it, "
+     "too.\n"
+     "Raises ValueError for a seq that is not above the last one's."},
     {"after", (PyCFunction)FrameLog_after, METH_O,
      "after($self, seq, /)\n--\n\n"
      "The frames after seq, a list of str; None when the first of them is gone. Raises MemoryError."},
@@ -116,7 +122,8 @@ static PyMethodDef FrameLog_methods[] = {
 static PyGetSetDef FrameLog_getset[] = {
     {"first", (getter)FrameLog_first, NULL,
      "seq of the oldest frame that is here; of the next, when none is.", NULL},
-    {"last", (getter)FrameLog_last, NULL, "seq of the newest frame: how many were appended.", NULL},
+    {"last", (getter)FrameLog_last, NULL, "seq of the newest frame; one below the first, when none is here.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

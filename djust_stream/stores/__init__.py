@@ -56,8 +56,11 @@ class Log(Protocol):
     """Called, in that loop, when somebody begins to follow: from then on the stream's own reader is one of
     several and must not hold the others. A store that learns of it late, or never, calls late or never."""
 
-    def append(self, seq: int, frame: str) -> None:
+    def append(self, seq: int, frame: str, handed: bool = True) -> None:
         """Keep frame seq, which is the last one's plus 1, and give it to those who follow.
+
+        handed: has anybody who has seen the frames before it what it takes to come back? If not, and nobody
+        follows, whoever comes needs all of them: a snapshot. The frame itself need not be kept then.
 
         Never waits and never raises: what a store cannot keep is gone for its readers, not for the producer.
         """

@@ -4,7 +4,7 @@
 
 The law is the store's (stores/__init__.py). A log holds its newest frame and ``log_bytes`` of those before;
 who is further back gets the stream's own snapshot, made when it is asked for and not before. So a stream with
-nobody behind pays one copy of each frame to where the last one ends.
+nobody behind pays one copy of each frame to where the last one ends; one that nobody can come back to, none.
 
 Streams and those who follow them may live in different event loops (threads): the frames have a lock of their
 own, and a snapshot is made in the stream's loop, which alone knows what it stands for.
@@ -54,10 +54,10 @@ class MemoryStore:
             return
         with _Follower(log) as follower:
             while True:
-                frames = log.frames
-                behind = seq + 1 < frames.first
+                frames, last = log.frames, log.seq
+                behind = seq < last and not frames.first <= seq + 1 <= last <= frames.last
                 made = None
-                if behind or (seq == 0 and frames.last > _FEW):
+                if behind or (seq == 0 and last > _FEW):
                     made = await log.snapshot()
                 if made is not None:
                     seq, text = made
@@ -65,7 +65,7 @@ class MemoryStore:
                 elif behind:
                     yield Piece("gone", seq)
                     return
-                elif seq < log.seq:
+                elif seq < last:
                     texts = frames.after(seq)
                     if texts is not None:  # else it has just fallen behind
                         seq += len(texts)
@@ -153,9 +153,10 @@ class MemoryLog:
 
     # -- the producer's side -----------------------------------------------------------------------
 
-    def append(self, seq: int, frame: str) -> None:
+    def append(self, seq: int, frame: str, handed: bool = True) -> None:
         """Keep frame seq; see Log."""
-        self.frames.append(frame)
+        if handed or self._followers:
+            self.frames.append(seq, frame)
         self.seq = seq
         if self._followers:
             self._wake()

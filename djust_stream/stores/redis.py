@@ -140,8 +140,8 @@ class RedisLog(MemoryLog):
     def stream_id(self) -> str:
         return self._id
 
-    def append(self, seq: int, frame: str) -> None:
-        """Keep frame seq; see Log."""
+    def append(self, seq: int, frame: str, handed: bool = True) -> None:
+        """Keep frame seq; see Log. Who follows in another process is not known here: all are kept."""
         super().append(seq, frame)
         self._lane.write(self)
 

@@ -34,7 +34,7 @@ static void keeps_the_newest(uint32_t seed, uint32_t usual, uint32_t huge) {
     CHECK(djs_log_count(&log) == 0 && djs_log_last(&log) == 0);
     for (uint64_t seq = 1; seq <= FRAMES; seq++) {
         sizes[seq] = chance(&seed) % 97 ? chance(&seed) % usual : chance(&seed) % huge;
-        djs_log_append(&log, frame_of(seq), sizes[seq]);
+        djs_log_append(&log, seq, frame_of(seq), sizes[seq]);
         right &= is_right(&log, seq);
         if (sizes[seq] < usual && log.text.cap > most) most = log.text.cap;
     }
@@ -48,12 +48,26 @@ static void gives_back_what_a_huge_one_took(void) {
     djs_log log;
     djs_log_init(&log, 4096);
     for (int i = 0; i < 3; i++) {
-        djs_log_append(&log, text, sizeof text / 2);
+        djs_log_append(&log, djs_log_last(&log) + 1, text, sizeof text / 2);
         CHECK(djs_log_count(&log) == 1 + (size_t)!!i); /* the small one before it, and it */
-        djs_log_append(&log, text, 40);
+        djs_log_append(&log, djs_log_last(&log) + 1, text, 40);
         CHECK(djs_log_count(&log) == 1 && log.text.cap < 4096);
     }
     CHECK(log.first == 6);
+    djs_log_free(&log);
+}
+
+static void begins_anew_after_a_gap(void) {
+    djs_log log;
+    djs_log_init(&log, 4096);
+    djs_log_append(&log, 1, text, 10);
+    djs_log_append(&log, 2, text, 10);
+    djs_log_append(&log, 9, text + 7, 20);
+    size_t n;
+    CHECK(log.first == 9 && djs_log_last(&log) == 9);
+    CHECK(!memcmp(djs_log_frame(&log, 9, &n), text + 7, 20) && n == 20);
+    djs_log_append(&log, 10, text, 1);
+    CHECK(log.first == 9 && djs_log_last(&log) == 10);
     djs_log_free(&log);
 }
 
@@ -66,7 +80,7 @@ static bool fails_gently(long n) {
     bool failed = false;
     for (uint64_t seq = 1; seq <= 200; seq++) {
         sizes[seq] = seq % 50;
-        djs_log_append(&log, frame_of(seq), sizes[seq]);
+        djs_log_append(&log, seq, frame_of(seq), sizes[seq]);
         CHECK(djs_log_last(&log) == seq);
         failed |= !djs_log_count(&log);
         for (uint64_t at = log.first; at <= seq; at++) {
@@ -90,6 +104,7 @@ RUN {
     keeps_the_newest(3, 2, 2);
     keeps_the_newest(4, 5000, 5000);
     gives_back_what_a_huge_one_took();
+    begins_anew_after_a_gap();
     long n = 0;
     while (n < 100 && fails_gently(n)) n++;
     CHECK(n > 5 && n < 100);
