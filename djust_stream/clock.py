@@ -4,12 +4,15 @@
     clock.add(stream)             # stream.tick(now) is called once an interval, until it returns False
 
 The law: while a member is there, the timer is armed; with none, there is no timer. A late tick
-stretches itself: the next one is an interval after the end of this one, so a busy loop gets fewer
-and larger frames and never a backlog of ticks. A tick of many members takes several turns of the loop:
-what came meanwhile, producers and sockets, has its turn between them. In one go, a thousand frames would
-hold the loop for 20 ms; all that falls due in that time wakes at once, and the objects of so many wakings
-in a row make Python's collector run, in the end over the whole process, for 100 ms. Each time a tick keeps
-the loop for as long as the others did before, within limits: with less, busy producers would stretch it.
+stretches itself: the next one is an interval after the end of this one, or half of one when ticks take long,
+so a busy loop gets fewer and larger frames and never a backlog of ticks. A tick of many members takes several
+turns of the loop: what came meanwhile, producers and sockets, has its turn between them. In one go, a thousand
+frames would hold the loop for 20 ms; all that falls due in that time wakes at once, and the objects of so many
+wakings in a row make Python's collector run, in the end over the whole process, for 100 ms.
+
+Who waits for a member's tick (``until_tick``) goes on a turn of the loop before it, so that what it does then
+comes with that tick: a few at a time, for the same reason. It goes on in any case when the member has had its
+tick, or is no member any more.
 
 Loops in several threads have a clock each. A loop that closes takes its timer and its clock along.
 """
@@ -29,9 +32,10 @@ from .outbox import hold, release
 
 log = logging.getLogger("djust_stream")
 
-#: For so long, at least and at most, a tick keeps the event loop for itself; what is left of it goes on at
-#: the next turn of the loop.
-_SLICE_S, _MOST_S = 0.00025, 0.002
+#: For so long a tick keeps the event loop for itself; what is left of it goes on at the next turn of the loop.
+_SLICE_S = 0.0005
+#: More intervals from one tick to the next: the loop is busy.
+_BUSY = 1.5
 #: Intervals after which a tick is late: whoever pushes then gives the event loop a turn.
 _LATE = 1.5
 
@@ -48,12 +52,14 @@ class Clock:
 
     __slots__ = (
         "__weakref__",
+        "_began",
         "_due",
         "_left",
         "_loop",
         "_members",
-        "_paused",
         "_timer",
+        "_waiting",
+        "busy_s",
         "interval_s",
         "late",
     )
@@ -64,7 +70,9 @@ class Clock:
         self._members: dict[Member, None] = {}
         self._left: list[Member] = []  # of a tick that is under way
         self._timer: asyncio.Handle | None = None
-        self._paused = 0.0  # when the others got the loop
+        self._waiting: dict[Member, asyncio.Future[None]] = {}  # for its tick
+        self._began = 0.0  # the last tick
+        self.busy_s = 0.0  # how long it takes from one tick to the next, while the loop is busy; else 0
         self._due = 0.0  # when the timer should fire
         self.late = Deadline()  # from then on the loop has not had the turn it was due
         self.interval_s = interval_s
@@ -88,6 +96,16 @@ class Clock:
     def discard(self, member: Member) -> None:
         """Forget the member."""
         self._members.pop(member, None)
+        self._let_go(member)
+
+    async def until_tick(self, member: Member) -> None:
+        """Wait until the member's next tick is near. Of several who wait for one the first does, the others
+        get a turn of the loop."""
+        if member not in self._members or member in self._waiting:
+            await asyncio.sleep(0)
+        else:
+            waiting = self._waiting[member] = asyncio.get_running_loop().create_future()
+            await waiting
 
     def __len__(self) -> int:
         return len(self._members)
@@ -104,17 +122,22 @@ class Clock:
         now = monotonic()
         if now > self.late.at:
             count("late_ticks")
+        since_s, self._began = now - self._began, now
+        self.busy_s = since_s if since_s > _BUSY * self.interval_s else 0.0
         self._left = list(self._members)
         self._left.reverse()
-        self._paused = now
-        self._go_on()
+        if self._waiting:
+            self._pause(1)
+        else:
+            self._go_on()
 
     def _go_on(self) -> None:
         """Tick those that are left, for a while."""
         self._timer = None
-        members, left = self._members, self._left
+        members, left, waiting = self._members, self._left, self._waiting
+        before = len(left)
         now = monotonic()
-        until = now + max(_SLICE_S, min(now - self._paused, _MOST_S))
+        until = now + _SLICE_S
         self.late.at = now + _LATE * self.interval_s
         hold()
         while left and monotonic() < until:
@@ -127,15 +150,30 @@ class Clock:
                 stays = False
             if not stays:
                 members.pop(member, None)
+            if waiting:
+                self._let_go(member)
         release()
-        self._paused = monotonic()
         if self._timer is not None:
             return
-        loop = self.loop
-        if left and loop is not None:
-            self._timer = loop.call_soon(self._go_on)
+        if left:
+            self._pause(before - len(left) + 1)
         elif members:
-            self._arm(self.interval_s)
+            self._arm(self.interval_s / 2 if self.busy_s else self.interval_s)
+
+    def _pause(self, following: int) -> None:
+        """Let the others have a turn, with those who wait for the ticks of the next so many members."""
+        loop = self.loop
+        if loop is None:
+            return
+        if self._waiting:
+            for member in self._left[-following:]:
+                self._let_go(member)
+        self._timer = loop.call_soon(self._go_on)
+
+    def _let_go(self, member: Member) -> None:
+        waiting = self._waiting.pop(member, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
 
 
 _clocks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[float, Clock]]

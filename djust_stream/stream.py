@@ -14,7 +14,9 @@ takes all of it under the next seq, and a reader (reader.py) has one send in fli
 
 A push costs a C call and a look at the time. It comes back finished: its op rides with the next tick.
 Only when the stream was idle for an interval (its frame goes now), when the tick is late, or when too
-much waits, is there something to wait for. Bounded: what waits stops at ``max_pending_bytes`` plus one
+much waits, is there something to wait for; and on a busy loop, for a stream that brings several tokens a frame
+at its own pace. Its producer waits for the frame, and then brings what has come meanwhile in one go: to be woken
+for each of them costs several times what they cost, and delays everybody. Bounded: what waits stops at ``max_pending_bytes`` plus one
 payload, and the producer waits with it. A closed connection ends its streams: later pushes do nothing.
 
 Checked by tests/test_stream.py against a page that applies every call by itself.
@@ -32,7 +34,7 @@ from typing import Any
 
 from . import ops
 from ._core import FINISHED, FORM_DJUST, TURN, Batch, BatchOwner, Deadline, MarkdownStream
-from .clock import clock_of
+from .clock import Clock, clock_of
 from .counts import Ended, count, on_end, tell
 from .limits import Limits, id_prefix
 from .reader import Reader
@@ -43,6 +45,11 @@ log = logging.getLogger("djust_stream")
 _NEVER = float("inf")
 #: The part of an interval that lies between two frames at least; a timer is never exact.
 _APART = 0.75
+#: On a busy loop: so many tokens a frame, and so long between two of them, make a producer wait for the frame.
+#: With less in between it hardly sleeps, or is held up by nothing but us: it may go on.
+_SEVERAL, _PACED_S = 3, 0.002
+#: After a frame there is so much time to bring what has come meanwhile.
+_CATCH_UP_S = 0.001
 #: For a stream that is on no clock: its pushes have to wake it.
 _PAST = Deadline()
 
@@ -51,32 +58,32 @@ class StreamClosedError(RuntimeError):
     """The stream has ended; its name can be started again."""
 
 
-class _Sent(Coroutine[Any, Any, None]):
-    """Awaited, the stream has been sent. It is sent without that, too, so nobody is warned."""
+class _Later(Coroutine[Any, Any, None]):
+    """What to await; not awaited, it is not begun, and nobody is warned."""
 
-    __slots__ = ("_coroutine", "_stream")
+    __slots__ = ("_begin", "_coroutine")
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
+    def __init__(self, begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._begin = begin
         self._coroutine: Coroutine[Any, Any, None] | None = None
 
     def __await__(self) -> Iterator[None]:  # type: ignore[override]
-        return self._stream.flush().__await__()
+        return self._begin().__await__()
 
     def send(self, value: object, /) -> Any:
-        return self._started.send(value)
+        return self._begun.send(value)
 
     def throw(self, *exc: Any) -> Any:
-        return self._started.throw(*exc)
+        return self._begun.throw(*exc)
 
     def close(self) -> None:
         if self._coroutine is not None:
             self._coroutine.close()
 
     @property
-    def _started(self) -> Coroutine[Any, Any, None]:
+    def _begun(self) -> Coroutine[Any, Any, None]:
         if self._coroutine is None:
-            self._coroutine = self._stream.flush()
+            self._coroutine = self._begin()
         return self._coroutine
 
 
@@ -90,6 +97,7 @@ class Stream(BatchOwner):
     __slots__ = (
         "__weakref__",
         "_asides",
+        "_catch_up",
         "_check_above",
         "_clock",
         "_documents",
@@ -102,6 +110,7 @@ class Stream(BatchOwner):
         "_push",
         "_quick_below",
         "_room",
+        "_shown",
         "_special",
         "_told",
         "ended",
@@ -140,6 +149,8 @@ class Stream(BatchOwner):
         self._last = -_NEVER  # when the last frame was taken
         # Until then a push has nothing to do but push: the clock has us, and its tick is not late.
         self._late = _PAST
+        self._catch_up: Deadline | None = None  # of our own, made when it is needed: on a busy loop
+        self._shown = 0  # of the tokens, by the last frame
         self._quick_below = min(limits.max_pending_bytes, limits.max_payload_bytes)
         self._room: asyncio.Event | None = None
         # For those who ask (counts.py): when it began, and what brought content.
@@ -210,7 +221,7 @@ class Stream(BatchOwner):
     def sent(self) -> Awaitable[None]:
         """To await until what waits now is on its way."""
         in_thread = self._has_loop and asyncio._get_running_loop() is None
-        return FINISHED if in_thread else _Sent(self)
+        return FINISHED if in_thread else _Later(self.flush)  # it is sent without that, too
 
     async def flush(self) -> None:
         """Send what waits, now; returns when it is on its way."""
@@ -278,6 +289,8 @@ class Stream(BatchOwner):
         finally:
             batch.clear()
         self.seq += 1
+        if (clock := self._clock) is not None and (clock.busy_s or self._late is self._catch_up):
+            self._pace(clock, now)
         return message
 
     def fail(self) -> str:
@@ -325,6 +338,20 @@ class Stream(BatchOwner):
         """Until then a push has nothing to do but push, and stream_text needs nobody but the batch."""
         self._late = until
         self._batch.quick(None if self._special else until, self._quick_below)
+
+    def _pace(self, clock: Clock, now: float) -> None:
+        """After a frame on a busy loop: how the pushes go until the next one."""
+        tokens = self._tokens
+        several, self._shown = tokens - self._shown, tokens
+        if self._late is _PAST:
+            return
+        if several >= _SEVERAL and clock.busy_s > several * _PACED_S:
+            if self._catch_up is None:
+                self._catch_up = Deadline()
+            self._catch_up.at = now + _CATCH_UP_S
+            self._be_quick(self._catch_up)
+        elif self._late is self._catch_up:
+            self._be_quick(clock.late)
 
     @property
     def _tokens(self) -> int:
@@ -386,13 +413,15 @@ class Stream(BatchOwner):
         return document
 
     def _attend(self, pending: int) -> Awaitable[None]:
-        """After a push that found the stream idle, its tick late, or too much waiting."""
+        """After a push that found the stream idle, its tick late, or too much waiting, or to be paced."""
         idle = self._late is _PAST
         if not self._wake(_IDLE if idle else _SOON):
             return self._attend_elsewhere()
         if pending >= self._limit:
             return self._wait_for_room()
-        return FINISHED if idle else TURN
+        if idle:
+            return FINISHED
+        return _Later(self._until_tick) if self._late is self._catch_up else TURN
 
     def _attend_elsewhere(self) -> Awaitable[None]:
         """The same outside of the loop that sends."""
@@ -450,8 +479,13 @@ class Stream(BatchOwner):
             since_s = 0.0
         # Also after a frame: however late the loop's next turn is, until then the pushes join.
         clock.add(self, interval_s - since_s)
-        if self._late is not clock.late:
+        if self._late is not clock.late and self._late is not self._catch_up:
             self._be_quick(clock.late)
+
+    async def _until_tick(self) -> None:
+        clock = self._clock
+        if clock is not None:
+            await clock.until_tick(self)
 
     async def _wait_for_room(self) -> None:
         count("waits")
