@@ -171,6 +171,17 @@ def test_join_is_the_rows_one_by_one(rows: list[tuple[str, str, str]]) -> None:
     assert type(fragment.join(rows)) is SafeString
 
 
+@pytest.mark.parametrize("literal", ["", "é", "€", "😀"])
+@given(st.lists(st.tuples(hostile, hostile.map(SafeString)), max_size=40))
+def test_rows_are_written_as_python_would(literal: str, rows: list[tuple[str, SafeString]]) -> None:
+    """Also as narrow: a str that is wider than its characters is equal to none, and in no dict."""
+    text = f'<p title="{{a}}">{literal}{{b}}</p>'
+    want = "".join(text.format(a=django_escape(a), b=b) for a, b in rows)
+    got = Fragment(text).join(rows)
+    assert (got, hash(got), got.isascii()) == (want, hash(want), want.isascii())
+    assert sys.getsizeof(got) == sys.getsizeof(SafeString(want))
+
+
 def test_html_stays_html_in_text_and_is_text_in_an_attribute() -> None:
     inner = Fragment("<b>{x}</b>")("a & 'b'")
     page = Fragment('<p title="{x}">{x}</p>')(inner)
