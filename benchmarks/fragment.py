@@ -155,7 +155,7 @@ def main() -> int:
     lines = promises(report)
     if options.json:
         about = {"python": platform.python_version(), "cpu": platform.processor() or platform.machine()}
-        print(json.dumps({**about, "ns": report, "rows": lines.rows}))
+        print(json.dumps({**about, "ns": report, "lines": lines.rows}))
     return 0
 
 
