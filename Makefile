@@ -45,7 +45,7 @@ asan: | $(DONE).test
 	PYTHONPATH=build/asan:tests PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	    LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so) $$($${CC:-cc} -print-file-name=libubsan.so)" \
 	    $(BIN)/pytest -q -p no:cacheprovider $(if $(K),-k "$(K)") $(wildcard tests/test_markdown*.py) \
-	    tests/test_batch.py tests/test_bad_input.py
+	    tests/test_batch.py tests/test_bad_input.py tests/test_fragment.py
 
 # What people and models wrote; the corpus has shapes, too, which benchmarks/shapes.py makes itself.
 DOCUMENTS = $(filter-out $(CORPUS)/shape_%,$(wildcard $(CORPUS)/*.md))

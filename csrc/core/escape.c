@@ -1,16 +1,16 @@
 /* Text to HTML.
  *
  * The law: for every text, the output is what replacing each of the five
- * characters on its own would give, whatever the width of a character; the
- * scan of 16 characters at a time and that of one agree on every character at
- * every offset. Everything over 0x7f passes.
+ * characters on its own would give, whatever the width of a character; working
+ * on 16 characters at a time and on one agree on every character at every
+ * offset. Everything over 0x7f passes.
  *
  * Nothing is read behind the text and nothing is written behind the n + growth
  * characters of the output; in between, a copy may run ahead of itself and be
  * overwritten.
  *
- * Checked by: tests/c/test_escape.c and test_fragment.c (every byte at every
- * offset, both scans, all widths).
+ * Checked by: tests/c/test_escape.c (every byte at every offset, all widths),
+ * test_escape_scalar.c (the same, one character at a time).
  *
  * SPDX-License-Identifier: MIT */
 #include "escape.h"
@@ -34,18 +34,18 @@ static inline size_t more_of(uint32_t c, bool markup) {
 /* ---- 16 characters at a time ----
  *
  * block        16 characters as bytes; those over 0xff become some byte that is not special
- * hits()       STEP bits for each byte, all set where it is special
- * group_hits() of GROUP characters, the first of those bits only
+ * hits()       STEP bits for each byte, all set where it is special; FIRSTS: the first of each
  * grow()       adds what its bytes grow by; sum_of() all of that */
 
-#if defined(__SSE2__)
+#if defined(DJS_SCALAR) /* as where neither is: test_escape_scalar.c */
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif
 #define DJS_BLOCKS 1
 #define STEP       1
-#define GROUP      64u
+#define FIRSTS     0xFFFFu
 typedef __m128i block, total;
 
 static inline block load(const void *text, unsigned width, size_t i) {
@@ -55,6 +55,10 @@ static inline block load(const void *text, unsigned width, size_t i) {
     __m128i low = _mm_packs_epi32(_mm_loadu_si128(at), _mm_loadu_si128(at + 1));
     __m128i high = _mm_packs_epi32(_mm_loadu_si128(at + 2), _mm_loadu_si128(at + 3));
     return _mm_packus_epi16(low, high);
+}
+
+static inline block of_halves(uint64_t first, uint64_t last) {
+    return _mm_set_epi64x((long long)last, (long long)first);
 }
 
 /* Eight characters, of which the entity's are the first. */
@@ -78,11 +82,6 @@ static inline uint64_t hits(block v, bool markup) {
     return (uint64_t)(unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(amp, angle), quote));
 }
 
-static inline uint64_t group_hits(const void *text, unsigned width, size_t i, bool markup) {
-    return hits(load(text, width, i), markup) | hits(load(text, width, i + 16), markup) << 16 |
-           hits(load(text, width, i + 32), markup) << 32 | hits(load(text, width, i + 48), markup) << 48;
-}
-
 static inline total grow(total t, block v, bool markup) {
     block quotes =
         _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\'')));
@@ -101,7 +100,7 @@ static inline size_t sum_of(total t) {
 #include <arm_neon.h>
 #define DJS_BLOCKS 1
 #define STEP       4
-#define GROUP      16u
+#define FIRSTS     0x1111111111111111u
 typedef uint8x16_t block;
 typedef uint64x2_t total;
 
@@ -120,6 +119,10 @@ static inline block load(const void *text, unsigned width, size_t i) {
     return vcombine_u8(vqmovn_u16(low), vqmovn_u16(high));
 }
 
+static inline block of_halves(uint64_t first, uint64_t last) {
+    return vcombine_u8(vcreate_u8(first), vcreate_u8(last));
+}
+
 /* Eight characters, of which the entity's are the first. */
 static inline void put_entity(void *out, unsigned width, const entity *e) {
     uint8x8_t v = vld1_u8((const uint8_t *)e);
@@ -136,10 +139,6 @@ static inline uint64_t hits(block v, bool markup) {
     block angle = vceqq_u8(vorrq_u8(v, vdupq_n_u8(2)), vdupq_n_u8('>'));
     block hit = vorrq_u8(vorrq_u8(amp, angle), vceqq_u8(v, vdupq_n_u8('"')));
     return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(hit), 4)), 0);
-}
-
-static inline uint64_t group_hits(const void *text, unsigned width, size_t i, bool markup) {
-    return hits(load(text, width, i), markup) & 0x1111111111111111u;
 }
 
 static inline total grow(total t, block v, bool markup) {
@@ -169,7 +168,7 @@ static inline block load_rest(const uint8_t *text, size_t n) {
     } else if (n) {
         halves[0] = text[0] | (uint64_t)text[n / 2] << 8 * (n / 2) | (uint64_t)text[n - 1] << 8 * (n - 1);
     }
-    return load(halves, 1, 0);
+    return of_halves(halves[0], halves[1]);
 }
 #endif
 
@@ -235,44 +234,41 @@ copy(void *out, unsigned out_width, size_t o, const void *text, unsigned width, 
 }
 
 #ifdef DJS_BLOCKS
-/* As write(), of characters as wide as the output's, as long as there is room to run ahead; *from and *to
- * say how far it came. A run of clean characters is copied in whole blocks, too far; what follows is
- * written over that. So a group becomes GROUP * 6 characters at most, and a block that ran ahead. */
-static inline __attribute__((always_inline)) void write_groups(void *out, const void *text, size_t n,
-                                                               unsigned width, bool markup, size_t end,
-                                                               size_t *from, size_t *to) {
-    const size_t block_n = 16 * width;
-    size_t i = *from, o = *to;
-    for (; n - i >= GROUP + 16 && end - o >= GROUP * 6 + 16; i += GROUP) {
-        uint64_t mask = group_hits(text, width, i, markup);
-        const uint8_t *in = (const uint8_t *)text + i * width;
-        size_t done = 0;
-        for (;;) {
-            size_t at = mask ? (size_t)__builtin_ctzll(mask) / STEP : GROUP;
-            uint8_t *to_bytes = (uint8_t *)out + o * width;
-            memcpy(to_bytes, in + done * width, block_n);
-            for (size_t k = 16; k < at - done; k += 16)
-                memcpy(to_bytes + k * width, in + (done + k) * width, block_n);
-            o += at - done;
-            if (!mask) break;
-            const entity *e = &entities[djs_character(in, width, at)];
-            put_entity((uint8_t *)out + o * width, width, e);
-            o += 1u + e->more;
-            done = at + 1;
-            mask &= mask - 1;
-        }
+/* Escapes the block that lies at `in` and, as it is, at `out`: what follows a special character is copied
+ * again behind its entity, a whole block of it. Returns where the character behind the block goes. */
+static inline __attribute__((always_inline)) uint8_t *spread(uint8_t *out, const uint8_t *in, uint64_t mask,
+                                                             unsigned width) {
+    for (; mask; mask &= mask - 1) {
+        const size_t at = (size_t)__builtin_ctzll(mask) / STEP;
+        const entity *e = &entities[djs_character(in, width, at)];
+        put_entity(out + at * width, width, e);
+        out += e->more * width;
+        memcpy(out + (at + 1) * width, in + (at + 1) * width, 16 * width);
     }
-    *from = i;
-    *to = o;
+    return out + 16 * width;
+}
+
+/* As write(), of characters as wide as the output's. A copy runs ahead by a block at most, and behind the
+ * last is still one, whose output is no shorter. *from and *to say how far it came. */
+static inline __attribute__((always_inline)) void
+write_blocks(void *out, const void *text, size_t n, unsigned width, bool markup, size_t *from, size_t *to) {
+    const uint8_t *in = text;
+    uint8_t *at = out;
+    for (; n >= 32; n -= 16, in += 16 * width) {
+        const uint64_t mask = hits(load(in, width, 0), markup) & FIRSTS;
+        memcpy(at, in, 16 * width);
+        at = spread(at, in, mask, width);
+    }
+    *from = (size_t)(in - (const uint8_t *)text) / width;
+    *to = (size_t)(at - (uint8_t *)out) / width;
 }
 #endif
 
 static inline __attribute__((always_inline)) void write(void *out, unsigned out_width, const void *text,
-                                                        size_t n, unsigned width, bool markup, size_t more) {
+                                                        size_t n, unsigned width, bool markup) {
     size_t i = 0, o = 0;
-    (void)more;
 #ifdef DJS_BLOCKS
-    if (out_width == width) write_groups(out, text, n, width, markup, n + more, &i, &o);
+    if (out_width == width) write_blocks(out, text, n, width, markup, &i, &o);
 #endif
     for (;;) {
         size_t at = next(text, i, n, width, markup);
@@ -297,16 +293,42 @@ size_t djs_escape_growth(const void *text, size_t n, unsigned width, bool markup
 void djs_escape_write(void *out, unsigned out_width, const void *text, size_t n, unsigned width, bool markup,
                       size_t more) {
     if (out_width == 1 && !more) memcpy(out, text, n);
-    else if (out_width == 1) write(out, 1, text, n, 1, markup, more);
+    else if (out_width == 1) write(out, 1, text, n, 1, markup);
     else if (!more && out_width == width) memcpy(out, text, n * width);
     else if (!more && width == 1 && out_width == 2) copy(out, 2, 0, text, 1, 0, n);
     else if (!more && width == 1) copy(out, 4, 0, text, 1, 0, n);
     else if (!more) copy(out, 4, 0, text, 2, 0, n);
-    else if (out_width == 2 && width == 1) write(out, 2, text, n, 1, markup, more);
-    else if (out_width == 2) write(out, 2, text, n, 2, markup, more);
-    else if (width == 1) write(out, 4, text, n, 1, markup, more);
-    else if (width == 2) write(out, 4, text, n, 2, markup, more);
-    else write(out, 4, text, n, 4, markup, more);
+    else if (out_width == 2 && width == 1) write(out, 2, text, n, 1, markup);
+    else if (out_width == 2) write(out, 2, text, n, 2, markup);
+    else if (width == 1) write(out, 4, text, n, 1, markup);
+    else if (width == 2) write(out, 4, text, n, 2, markup);
+    else write(out, 4, text, n, 4, markup);
+}
+
+size_t djs_escape_short(uint8_t *out, const uint8_t *text, size_t n, bool markup) {
+    uint8_t *const begin = out;
+#ifdef DJS_BLOCKS
+    for (size_t here; n; text += here, n -= here) {
+        here = n < 16 ? n : 16;
+        const block v = here == 16 ? load(text, 1, 0) : load_rest(text, here);
+        const uint64_t mask = hits(v, markup) & FIRSTS;
+        memcpy(out, &v, 16);
+        if (mask) {
+            uint8_t in[32] = {0};
+            memcpy(in, &v, 16);
+            out = spread(out, in, mask, 1) - 16;
+        }
+        out += here;
+    }
+#else
+    for (size_t i = 0; i < n; i++) {
+        const size_t more = more_of(text[i], markup);
+        if (more) memcpy(out, entities[text[i]].text, 1 + more);
+        else *out = text[i];
+        out += 1 + more;
+    }
+#endif
+    return (size_t)(out - begin);
 }
 
 size_t djs_escape_clean(const uint8_t *text, size_t n) { return next(text, 0, n, 1, false); }

@@ -10,6 +10,11 @@
  *     uint16_t *out = ...;                                // n + more characters
  *     djs_escape_write(out, 2, text, n, 2, false, more);
  *
+ * A short one of bytes is escaped at once, where there is room for the worst:
+ *
+ *     uint8_t out[DJS_ESCAPE_ROOM(5)];
+ *     size_t len = djs_escape_short(out, (const uint8_t *)"a < b", 5, false);
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef DJS_ESCAPE_H
 #define DJS_ESCAPE_H
@@ -31,6 +36,12 @@ size_t djs_escape_growth(const void *text, size_t n, unsigned width, bool markup
  * growth is what djs_escape_growth said, or 0 to copy the text as it is. */
 void djs_escape_write(void *out, unsigned out_width, const void *text, size_t n, unsigned width, bool markup,
                       size_t growth);
+
+/* What djs_escape_short may need for n bytes: each becomes 6 at most, and a copy runs ahead by 16. */
+#define DJS_ESCAPE_ROOM(n) (6 * (n) + 16)
+
+/* Writes the escaped bytes; returns how many. Behind them, up to DJS_ESCAPE_ROOM(n), is anything. */
+size_t djs_escape_short(uint8_t *out, const uint8_t *text, size_t n, bool markup);
 
 /* Character i of a text. */
 static inline uint32_t djs_character(const void *text, unsigned width, size_t i) {

@@ -6,7 +6,8 @@
  * 13.2.5), a hole may only be where a value cannot leave its place, and what a
  * browser would silently mend (a tag that is never closed, a quote that is
  * missing, an attribute given twice) is refused, because then the holes would
- * not be where they seem to be.
+ * not be where they seem to be. So is a tag that a browser reads in another way
+ * for those around it: in <svg><p><script/>{x} the hole is in the script.
  *
  * Escaping is not enough where the value is run: <script>, style, onclick,
  * srcdoc, the target of an SVG animation. There is no safe hole there.
@@ -164,7 +165,9 @@ static const char *const urls[] = {"src",         "action",     "formaction",
                                    "lowsrc",      "dynsrc",     "srcset",
                                    "imagesrcset", NULL}; /* of a list, the first: browsers only ever fetch
                                                             these */
-static const char *const run[] = {"on", "hx-on", "data-hx-on", "@", "x-on", "v-on", NULL};
+static const char *const run[] = {
+    "on", "hx-on", "data-hx-on", "hx-vars", "data-hx-vars", "@", ":",
+    "x-", "v-",    "_",          NULL}; /* by htmx, Alpine, Vue, hyperscript: each attribute of theirs */
 static const char *const animations[] = {"animate", "animatemotion", "animatetransform", "set", NULL};
 static const char *const animated[] = {"to", "from", "by", "values", "attributename", NULL};
 static const char *const script_attributes[] = {"id", "class", "nonce", NULL};
@@ -261,6 +264,14 @@ static const char *const foreign_raws[] = {"script", "style", NULL};
 static const char *const integrations[] = {"foreignobject", "desc",           "title", "mi", "mo", "mn", "ms",
                                            "mtext",         "annotation-xml", NULL};
 
+/* A browser leaves SVG and MathML where one of these stands there. */
+static const char *const leavers[] = {
+    "b",     "big", "blockquote", "body", "br",    "center",  "code",   "dd",     "div",  "dl",
+    "dt",    "em",  "embed",      "font", "h1",    "h2",      "h3",     "h4",     "h5",   "h6",
+    "head",  "hr",  "i",          "img",  "li",    "listing", "menu",   "meta",   "nobr", "ol",
+    "p",     "pre", "ruby",       "s",    "small", "span",    "strong", "strike", "sub",  "sup",
+    "table", "tt",  "u",          "ul",   "var",   NULL};
+
 static bool is_foreign(const char *name) { return !strcmp(name, "svg") || !strcmp(name, "math"); }
 static bool in_foreign(const compiler *c) { return c->depth && c->open[c->depth - 1].foreign; }
 
@@ -285,10 +296,28 @@ static const char *innermost(const compiler *c) {
     return (const char *)c->names.ptr + c->open[c->depth - 1].name;
 }
 
+/* Where a browser would take the tag for another than it seems, because of those around it. Then what seems
+ * to be text behind it may be in a script, or in an attribute. */
+static const char *misplaced(const compiler *c, const char *name) {
+    if (in_foreign(c) && one_of(name, leavers)) return "> ends the <svg> or <math> that it stands in";
+    if (!strcmp(name, "mglyph") || !strcmp(name, "malignmark")) return "> is HTML here and MathML there";
+    if (c->depth && !strcmp(innermost(c), "annotation-xml"))
+        return "> in an <annotation-xml> is HTML or not, by its encoding";
+    if (one_of(name, raws) && strcmp(name, "script"))
+        for (size_t i = 0; i < c->depth; i++)
+            if (!strcmp((const char *)c->names.ptr + c->open[i].name, "select"))
+                return "> is not read in a <select>";
+    return NULL;
+}
+
 /* The > of a start tag. */
 static void tag_opened(compiler *c, bool slash) {
-    const char *name = word(c, &c->tag);
+    const char *name = word(c, &c->tag), *why = misplaced(c, name);
     if (c->status) return;
+    if (why) {
+        REFUSE_AT(c, c->tag_line, c->tag_column, "<", name, why);
+        return;
+    }
     c->in = IN_TEXT;
     if (c->meta_column && has_attribute(c, "http-equiv")) {
         REFUSE_AT(c, c->meta_line, c->meta_column, "a hole in the attribute content of a <meta http-equiv>: ",

@@ -102,15 +102,18 @@ static inline int djs_is_plain_subtype(PyTypeObject *type) {
 #endif
 }
 
-/* A str of a plain subtype, of n characters that are yet to be written to its PyUnicode_DATA. */
-static inline PyObject *djs_str_subtype_new(PyTypeObject *type, Py_ssize_t n, Py_UCS4 max) {
+/* A str of a plain subtype. data: n characters and room for one more, of PyObject_Malloc, which the str now
+ * owns; freed when there is none. */
+static inline PyObject *djs_str_subtype_of(PyTypeObject *type, void *data, Py_ssize_t n, Py_UCS4 max) {
 #ifdef DJS_STR_LAYOUT
     unsigned width = max < 0x100 ? 1 : max < 0x10000 ? 2 : 4;
     PyUnicodeObject *str = (PyUnicodeObject *)type->tp_alloc(type, 0);
-    if (!str) return NULL;
+    if (!str) {
+        PyObject_Free(data);
+        return NULL;
+    }
     if (PyType_IS_GC(type)) PyObject_GC_UnTrack(str); /* it holds nothing that the collector could free */
     PyASCIIObject *head = &str->_base._base;
-    char *data = PyObject_Malloc((size_t)(n + 1) * width);
     head->length = n;
     head->hash = -1;
     head->state.kind = width;
@@ -119,25 +122,26 @@ static inline PyObject *djs_str_subtype_new(PyTypeObject *type, Py_ssize_t n, Py
     head->state.ready = 1;
     if (width == sizeof(wchar_t)) {
         str->_base.wstr_length = n;
-        head->wstr = (wchar_t *)(void *)data;
+        head->wstr = (wchar_t *)data;
     }
 #endif
     str->data.any = data;
-    if (!data) {
-        head->length = 0;
-        Py_DECREF(str);
-        return PyErr_NoMemory();
-    }
     if (max < 0x80) {
         str->_base.utf8 = data;
         str->_base.utf8_length = n;
     }
-    memset(data + (size_t)n * width, 0, width);
+    memset((char *)data + (size_t)n * width, 0, width);
     return (PyObject *)str;
 #else
-    (void)type, (void)n, (void)max;
+    (void)type, (void)data, (void)n, (void)max;
     return NULL;
 #endif
+}
+
+/* The same of characters that are yet to be written to its PyUnicode_DATA. */
+static inline PyObject *djs_str_subtype_new(PyTypeObject *type, Py_ssize_t n, Py_UCS4 max) {
+    void *data = PyObject_Malloc((size_t)(n + 1) * (max < 0x100 ? 1 : max < 0x10000 ? 2 : 4));
+    return data ? djs_str_subtype_of(type, data, n, max) : PyErr_NoMemory();
 }
 
 #endif

@@ -1,12 +1,12 @@
 /* _core.escape and _core.Fragment: text to HTML for Python.
  *
- * The law: first all values become str, which may run any Python; then their
- * room is measured and what they are is written, which runs none. So a value
- * whose __html__ calls the same fragment finds it as it was.
+ * The law: first all values of a call or row become str, which may run any
+ * Python; then what they are is written, which runs none. So a value whose
+ * __html__ calls the same fragment finds it as it was.
  *
  * A str is read and written as it lies in memory, as characters of 1, 2 or 4
- * bytes, and what is written is as narrow as a str must be: what a refused
- * address would have needed does not count.
+ * bytes, and what is written is as narrow as a str must be: it becomes wider
+ * when a wider text comes, and that of a refused address does not.
  *
  * Checked by: tests/test_fragment.py.
  *
@@ -22,11 +22,10 @@
 typedef struct {
     PyObject *str; /* owned */
     const void *data;
-    size_t n, growth; /* growth: where it is escaped */
+    size_t n, growth; /* growth: where it is escaped, once that was measured */
     Py_UCS4 max;      /* no character is greater: 0x7f, 0xff, 0xffff or 0x10ffff */
     uint8_t width;
-    bool markup;     /* HTML, by its __html__ */
-    uint8_t address; /* as an address by itself: 0 not asked yet, else 1 + djs_url_end() */
+    bool markup; /* HTML, by its __html__ */
 } value;
 
 /* A part of the template, with its text at hand. */
@@ -42,12 +41,8 @@ typedef struct {
     PyObject *template, *names;
     piece *pieces;
     size_t count, holes;
-    uint64_t quoted; /* bit i: hole i is also where only text may be */
-    struct {
-        uint32_t text, quoted; /* how often the hole is where HTML may be, where only text may be */
-    } uses[DJS_MAX_HOLES];
-    size_t literal_n;    /* characters of all literals */
-    Py_UCS4 literal_max; /* as value's */
+    size_t literal_n, places; /* characters of all literals; how many pieces are holes */
+    bool narrow;              /* are all literals of characters of one byte? */
 } FragmentObject;
 
 /* ---- values ---- */
@@ -100,7 +95,7 @@ done:
     return result;
 }
 
-static int look_at(value *v, PyObject *str) {
+static inline int look_at(value *v, PyObject *str) {
     v->str = str;
     if (!str || djs_unicode_ready(str) < 0) {
         Py_CLEAR(v->str);
@@ -113,11 +108,16 @@ static int look_at(value *v, PyObject *str) {
     return 1;
 }
 
-/* Fills v, which then owns its str. text_only: HTML is escaped too. */
-static int take(djs_state *state, value *v, PyObject *object, bool text_only) {
+/* Fills v, which then owns its str. */
+static inline int take(djs_state *state, value *v, PyObject *object) {
     PyObject *str;
+    if (PyUnicode_CheckExact(object) && PyUnicode_IS_COMPACT_ASCII(object)) { /* most values */
+        *v = (value){.str = Py_NewRef(object), .max = 0x7f, .width = 1};
+        v->data = PyUnicode_DATA(object);
+        v->n = (size_t)PyUnicode_GET_LENGTH(object);
+        return 1;
+    }
     v->markup = false;
-    v->address = 0;
     if (PyUnicode_CheckExact(object)) str = Py_NewRef(object);
     else if ((PyObject *)Py_TYPE(object) == state->safe_string) {
         v->markup = true;
@@ -125,12 +125,10 @@ static int take(djs_state *state, value *v, PyObject *object, bool text_only) {
     } else if (PyLong_CheckExact(object) || PyFloat_CheckExact(object) || object == Py_None)
         str = PyObject_Str(object);
     else str = str_of(state, object, &v->markup);
-    if (!look_at(v, str)) return 0;
-    v->growth = v->markup && !text_only ? 0 : djs_escape_growth(v->data, v->n, v->width, v->markup);
-    return 1;
+    return look_at(v, str);
 }
 
-static void drop(value *values, size_t n) {
+static inline void drop(value *values, size_t n) {
     while (n--) Py_DECREF(values[n].str);
 }
 
@@ -159,90 +157,77 @@ static PyObject *escape(PyObject *module, PyObject *object) {
     djs_state *state = PyModule_GetState(module);
     value v;
     PyObject *out;
-    if (!need_django(state) || !take(state, &v, object, false)) return NULL;
+    if (!need_django(state) || !take(state, &v, object)) return NULL;
     if ((PyObject *)Py_TYPE(v.str) == state->safe_string && v.markup) return v.str;
     if (v.markup) return as_safe(state, v.str);
-    out = room(state, v.n + v.growth, v.max);
-    if (out)
-        djs_escape_write(PyUnicode_DATA(out), (unsigned)PyUnicode_KIND(out), v.data, v.n, v.width, false,
-                         v.growth);
+    size_t more = djs_escape_growth(v.data, v.n, v.width, false);
+    out = room(state, v.n + more, v.max);
+    if (out) djs_escape_write(PyUnicode_DATA(out), v.width, v.data, v.n, v.width, false, more);
     Py_DECREF(v.str);
     return finish(state, out);
 }
 
-/* ---- a template and its values ---- */
+/* ---- what is being written ---- */
 
-/* Is the address in the parts behind i one that may be shown? */
-static bool allowed(const FragmentObject *self, size_t i, value *values) {
-    djs_url url = {0};
-    size_t end = i + self->pieces[i].part.n;
-    value *only = self->pieces[i].part.n == 1 ? &values[self->pieces[end].part.at] : NULL;
-    if (only && only->address) return only->address - 1;
-    while (i++ < end) {
-        const piece *p = &self->pieces[i];
-        bool literal = p->part.kind == DJS_PART_LITERAL;
-        const value *v = literal ? &p->literal : &values[p->part.at];
-        if (djs_url_feed(&url, v->data, v->n, v->width, v->markup || literal) != DJS_URL_OPEN) break;
-    }
-    if (only) only->address = 1 + djs_url_end(&url);
-    return djs_url_end(&url);
+/* Characters of one width, which grows when it must. */
+typedef struct {
+    void *data; /* near, or of PyObject_Malloc */
+    size_t n, cap;
+    unsigned width;
+    Py_UCS4 max;
+    uint8_t near[2048]; /* what is short needs no memory of its own until it is a str */
+} draft;
+
+static inline void begin(draft *d) {
+    d->data = d->near;
+    d->n = 0;
+    d->cap = sizeof d->near;
+    d->width = 1;
+    d->max = 0x7f;
 }
 
-/* The part whose text comes next, from *i on, or NULL; *v is its text. */
-static inline const piece *step(const FragmentObject *self, size_t *i, value *values, bool ask,
-                                const value **v) {
-    while (*i < self->count) {
-        const piece *p = &self->pieces[(*i)++];
-        switch (p->part.kind) {
-        case DJS_PART_LITERAL: *v = &p->literal; return p;
-        case DJS_PART_TEXT:
-        case DJS_PART_QUOTED: *v = &values[p->part.at]; return p;
-        case DJS_PART_URL:
-            if (!ask || allowed(self, *i - 1, values)) break;
-            *i += p->part.n;
-            *v = &p->literal;
-            return p;
-        }
-    }
-    return NULL;
+static inline void discard(draft *d) {
+    if (d->data != d->near) PyObject_Free(d->data);
 }
 
-static inline size_t growth_in(const piece *p, const value *v) {
-    return p->part.kind == DJS_PART_QUOTED || (p->part.kind == DJS_PART_TEXT && !v->markup) ? v->growth : 0;
+/* Room for n more characters of that width, and an end; 0 and an exception when there is none. */
+static int make_room(draft *d, size_t n, unsigned width) {
+    if (n > PY_SSIZE_T_MAX / 16 - 1 - d->n) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    size_t cap = d->n + n + 1;
+    if (d->n && cap < 2 * d->cap) cap = 2 * d->cap;
+    bool same = width == d->width && d->data != d->near;
+    void *data = same ? PyObject_Realloc(d->data, cap * width) : PyObject_Malloc(cap * width);
+    if (!data) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    if (!same) {
+        djs_escape_write(data, width, d->data, d->n, d->width, false, 0);
+        discard(d);
+    }
+    d->data = data;
+    d->cap = cap;
+    d->width = width;
+    return 1;
 }
 
-/* How long the text will be. *refused: there is an address that may not be shown, so that each is asked for
- * again when it is written; else it is the literals and the values. */
-static size_t measure(const FragmentObject *self, value *values, Py_UCS4 *max, bool *refused) {
-    size_t n = self->literal_n, i = 0;
-    const value *v;
-    *refused = false;
-    for (; i < self->count && !*refused; i++)
-        *refused = self->pieces[i].part.kind == DJS_PART_URL && !allowed(self, i, values);
-    if (!*refused) {
-        *max |= self->literal_max;
-        for (i = 0; i < self->holes; i++) {
-            size_t text = self->uses[i].text, quoted = self->uses[i].quoted;
-            v = &values[i];
-            n += (text + quoted) * v->n + (v->markup ? quoted : text + quoted) * v->growth;
-            *max |= v->max;
-        }
-        return n;
-    }
-    i = n = 0;
-    for (const piece *p; (p = step(self, &i, values, true, &v));) {
-        n += v->n + growth_in(p, v);
-        *max |= v->max;
-    }
-    return n;
+static inline int has_room(draft *d, size_t n, unsigned width) {
+    if (width <= d->width && n < d->cap - d->n) return 1;
+    return make_room(d, n, width > d->width ? width : d->width);
 }
 
-/* As memcpy, but most parts are short, and a call costs more than they do. */
+/* As memcpy, but most are short, and a call costs more than they do. */
 static inline void copy(uint8_t *to, const uint8_t *from, size_t n) {
     uint64_t first, last;
     uint32_t head, tail;
-    if (n > 16) memcpy(to, from, n);
-    else if (n >= 8) {
+    if (n > 128) memcpy(to, from, n);
+    else if (n >= 16) {
+        for (size_t i = 0; i < n - 16; i += 16) memcpy(to + i, from + i, 16);
+        memcpy(to + n - 16, from + n - 16, 16);
+    } else if (n >= 8) {
         memcpy(&first, from, 8), memcpy(&last, from + n - 8, 8);
         memcpy(to, &first, 8), memcpy(to + n - 8, &last, 8);
     } else if (n >= 4) {
@@ -252,19 +237,103 @@ static inline void copy(uint8_t *to, const uint8_t *from, size_t n) {
         while (n--) *to++ = *from++;
 }
 
-/* Writes at character `at`; returns where it ends. */
-static size_t put(const FragmentObject *self, value *values, bool refused, void *out, unsigned width,
-                  size_t at) {
-    size_t i = 0;
-    const value *v;
-    for (const piece *p; (p = step(self, &i, values, refused, &v));) {
-        size_t growth = growth_in(p, v);
-        uint8_t *to = (uint8_t *)out + at * width;
-        if (!growth && v->width == width) copy(to, v->data, v->n * width);
-        else djs_escape_write(to, width, v->data, v->n, v->width, v->markup, growth);
-        at += v->n + growth;
+/* MEASURE writes nothing, and counts; WRITE has the room that was measured; FIT has room for whatever texts
+ * of bytes become. */
+typedef enum { MEASURE, WRITE, FIT } phase;
+
+/* Inlined, once for each phase. */
+#define PHASES static inline __attribute__((always_inline))
+
+PHASES void put_html(draft *d, const value *v, phase now) {
+    uint8_t *end = (uint8_t *)d->data + d->n * (now == FIT ? 1 : d->width);
+    if (now == MEASURE) d->width = v->width > d->width ? v->width : d->width;
+    if (now == WRITE) djs_escape_write(end, d->width, v->data, v->n, v->width, false, 0);
+    if (now == FIT) copy(end, v->data, v->n);
+    d->n += v->n;
+    d->max |= v->max;
+}
+
+PHASES void put_text(draft *d, value *v, phase now) {
+    uint8_t *end = (uint8_t *)d->data + d->n * (now == FIT ? 1 : d->width);
+    if (now == MEASURE) {
+        v->growth = djs_escape_growth(v->data, v->n, v->width, v->markup);
+        d->width = v->width > d->width ? v->width : d->width;
     }
-    return at;
+    if (now == WRITE) djs_escape_write(end, d->width, v->data, v->n, v->width, v->markup, v->growth);
+    d->n += now == FIT ? djs_escape_short(end, v->data, v->n, v->markup) : v->n + v->growth;
+    d->max |= v->max;
+}
+
+/* It as a SafeString; the draft is gone. */
+static PyObject *finished(djs_state *state, draft *d) {
+    if (d->data != d->near && state->safe_direct) {
+        void *data = PyObject_Realloc(d->data, (d->n + 1) * d->width);
+        return djs_str_subtype_of((PyTypeObject *)state->safe_string, data ? data : d->data, (Py_ssize_t)d->n,
+                                  d->max);
+    }
+    PyObject *out = room(state, d->n, d->max);
+    if (out) memcpy(PyUnicode_DATA(out), d->data, d->n * d->width);
+    discard(d);
+    return finish(state, out);
+}
+
+/* ---- a template and its values ---- */
+
+/* Is the address in the parts behind i one that may be shown? */
+static bool allowed(const FragmentObject *self, size_t i, const value *values) {
+    djs_url url = {0};
+    size_t end = i + self->pieces[i].part.n;
+    while (i++ < end) {
+        const piece *p = &self->pieces[i];
+        bool literal = p->part.kind == DJS_PART_LITERAL;
+        const value *v = literal ? &p->literal : &values[p->part.at];
+        bool begins = !url.scheme_n && !url.entity_n && v->n;
+        if (begins && djs_character(v->data, v->width, 0) == '/') return true; /* most */
+        if (djs_url_feed(&url, v->data, v->n, v->width, v->markup || literal) != DJS_URL_OPEN) break;
+    }
+    return djs_url_end(&url);
+}
+
+PHASES void fill(const FragmentObject *self, value *values, draft *d, phase now) {
+    for (size_t i = 0; i < self->count; i++) {
+        const piece *p = &self->pieces[i];
+        value *v;
+        switch (p->part.kind) {
+        case DJS_PART_LITERAL: put_html(d, &p->literal, now); break;
+        case DJS_PART_TEXT:
+        case DJS_PART_QUOTED:
+            v = &values[p->part.at];
+            if (v->markup && p->part.kind == DJS_PART_TEXT) put_html(d, v, now);
+            else put_text(d, v, now);
+            break;
+        case DJS_PART_URL:
+            if (allowed(self, i, values)) break;
+            put_html(d, &p->literal, now);
+            i += p->part.n;
+            break;
+        }
+    }
+}
+
+/* Adds the fragment with these values; 0 and an exception when there is no memory. */
+static int add(const FragmentObject *self, value *values, draft *d) {
+    bool narrow = self->narrow && d->width == 1;
+    size_t longest = 0;
+    for (size_t i = 0; i < self->holes; i++) {
+        narrow &= values[i].width == 1;
+        if (values[i].n > longest) longest = values[i].n;
+    }
+    if (narrow && longest <= 128) { /* most */
+        if (!has_room(d, self->literal_n + self->places * DJS_ESCAPE_ROOM(longest), 1)) return 0;
+        fill(self, values, d, FIT);
+        return 1;
+    }
+    draft measured;
+    begin(&measured);
+    fill(self, values, &measured, MEASURE);
+    if (!has_room(d, measured.n, measured.width)) return 0;
+    fill(self, values, d, WRITE);
+    return 1;
 }
 
 /* The number of a name, or -1; guess: where it is, most likely. */
@@ -282,8 +351,8 @@ static PyObject *Fragment_call(PyObject *callable, PyObject *const *args, size_t
     FragmentObject *self = (FragmentObject *)callable;
     PyObject *given[DJS_MAX_HOLES], *out = NULL;
     value values[DJS_MAX_HOLES];
+    draft d;
     size_t n = (size_t)PyVectorcall_NARGS(nargsf), taken = 0;
-    values[0].n = 0; /* a template without holes has no value, which gcc cannot know */
     size_t named = kwnames ? (size_t)PyTuple_GET_SIZE(kwnames) : 0;
     if (n > self->holes) {
         PyErr_Format(PyExc_TypeError, "%zu values for %zu holes: this fragment has %R", n, self->holes,
@@ -310,16 +379,14 @@ static PyObject *Fragment_call(PyObject *callable, PyObject *const *args, size_t
                          PyTuple_GET_ITEM(self->names, (Py_ssize_t)taken), self->names);
             goto done;
         }
-        if (!take(self->state, &values[taken], object, self->quoted >> taken & 1)) goto done;
+        if (!take(self->state, &values[taken], object)) goto done;
     }
-    Py_UCS4 max = 0x7f;
-    bool refused;
-    size_t size = measure(self, values, &max, &refused);
-    out = room(self->state, size, max);
-    if (out) put(self, values, refused, PyUnicode_DATA(out), (unsigned)PyUnicode_KIND(out), 0);
+    begin(&d);
+    if (add(self, values, &d)) out = finished(self->state, &d);
+    else discard(&d);
 done:
     drop(values, taken);
-    return finish(self->state, out);
+    return out;
 }
 
 /* ---- join ---- */
@@ -360,48 +427,36 @@ static int is_row(const FragmentObject *self, PyObject *row, Py_ssize_t index) {
     return 1;
 }
 
-static PyObject *Fragment_join(FragmentObject *self, PyObject *rows) {
-    size_t cap = 0, taken = 0, at = 0, size = 0, count = 0;
-    value *values = NULL;
-    Py_UCS4 max = 0x7f;
-    bool refused = false, in_row;
-    PyObject *out = NULL, *row = NULL, *iterator = PyObject_GetIter(rows);
-    if (!iterator) return NULL;
-    while ((row = PyIter_Next(iterator))) {
-        if (!is_row(self, row, (Py_ssize_t)count)) goto done;
-        if (cap - taken < self->holes || !values) {
-            cap = cap ? 2 * cap : 16 * self->holes + 1;
-            value *more =
-                cap > PY_SSIZE_T_MAX / sizeof *values ? NULL : djs_realloc(values, cap * sizeof *values);
-            if (!more) {
-                PyErr_NoMemory();
-                goto done;
-            }
-            values = more;
-        }
-        size_t first = taken;
-        for (size_t i = 0; i < self->holes; i++, taken++) {
-            PyObject *item = item_of(self, row, i, (Py_ssize_t)count);
-            int ok = item && take(self->state, &values[taken], item, self->quoted >> i & 1);
-            Py_XDECREF(item);
-            if (!ok) goto done;
-        }
-        size += measure(self, values + first, &max, &in_row);
-        refused |= in_row;
-        count++;
-        Py_CLEAR(row);
+/* Adds the row; 0 and an exception when it is none. */
+static int add_row(const FragmentObject *self, PyObject *row, Py_ssize_t index, draft *d) {
+    value values[DJS_MAX_HOLES];
+    size_t taken = 0;
+    int ok = is_row(self, row, index);
+    for (; ok && taken < self->holes; taken += ok) {
+        PyObject *item = item_of(self, row, taken, index);
+        ok = item && take(self->state, &values[taken], item);
+        Py_XDECREF(item);
     }
-    if (PyErr_Occurred()) goto done;
-    out = room(self->state, size, max);
-    for (size_t i = 0; out && i < count; i++)
-        at = put(self, values + i * self->holes, refused, PyUnicode_DATA(out), (unsigned)PyUnicode_KIND(out),
-                 at);
-done:
+    ok = ok && add(self, values, d);
     drop(values, taken);
-    djs_realloc(values, 0);
-    Py_XDECREF(row);
+    return ok;
+}
+
+static PyObject *Fragment_join(FragmentObject *self, PyObject *rows) {
+    PyObject *row, *iterator = PyObject_GetIter(rows);
+    Py_ssize_t count = 0;
+    draft d;
+    int ok = 1;
+    if (!iterator) return NULL;
+    begin(&d);
+    while (ok && (row = PyIter_Next(iterator))) {
+        ok = add_row(self, row, count++, &d);
+        Py_DECREF(row);
+    }
     Py_DECREF(iterator);
-    return finish(self->state, out);
+    if (!PyErr_Occurred()) return finished(self->state, &d);
+    discard(&d);
+    return NULL;
 }
 
 /* ---- the template ---- */
@@ -414,6 +469,7 @@ static int keep_pieces(FragmentObject *self, const djs_fragment *program) {
         return 0;
     }
     self->holes = program->holes;
+    self->narrow = true;
     for (size_t i = 0; i < program->count; i++, self->count++) {
         const djs_part *part = &program->parts[i];
         const char *text = NULL;
@@ -424,21 +480,16 @@ static int keep_pieces(FragmentObject *self, const djs_fragment *program) {
             text = (const char *)program->literals.ptr + part->at;
             n = part->n;
             break;
-        case DJS_PART_TEXT: self->uses[part->at].text++; continue;
-        case DJS_PART_QUOTED:
-            self->uses[part->at].quoted++;
-            self->quoted |= (uint64_t)1 << part->at;
-            continue;
+        case DJS_PART_TEXT:
+        case DJS_PART_QUOTED: self->places++; continue;
         case DJS_PART_URL:
             text = instead[part->at];
             n = part->at;
             break;
         }
         if (!look_at(&self->pieces[i].literal, PyUnicode_DecodeUTF8(text, (Py_ssize_t)n, "strict"))) return 0;
-        if (part->kind == DJS_PART_LITERAL) {
-            self->literal_n += self->pieces[i].literal.n;
-            self->literal_max |= self->pieces[i].literal.max;
-        }
+        self->literal_n += self->pieces[i].literal.n;
+        self->narrow &= self->pieces[i].literal.width == 1;
     }
     return 1;
 }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.html import format_html
-
-from djust_stream import StreamConsumer
+from djust_stream import Fragment, StreamConsumer
 
 from . import model
+
+LINE = Fragment('<div class="line {level}">{text}</div>')
 
 
 class Chat(StreamConsumer):
@@ -46,6 +46,5 @@ class Chat(StreamConsumer):
     async def tail(self) -> None:
         """A live log: lines are escaped, and the page keeps the last 200."""
         async for level, line in model.log_lines(lambda: self.rate / 5):
-            html = format_html('<div class="line {}">{}</div>', level, line)
-            await self.stream_insert("log", html)
+            await self.stream_insert("log", LINE(level=level, text=line))
             await self.stream_prune("log", 200)
