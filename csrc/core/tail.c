@@ -537,7 +537,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     const cmark_node *untold = s->raw ? NULL : djs_alert_undecided(&parser);
     djs_cmark_close_all(&parser);
     for (size_t i = 1; i < djs_level_count(s) && i <= DJS_MAX_NESTING; i++)
-        if (djs_levels(s)[i].raw) { /* what may have to be undone would take raw HTML's <p> away */
+        if (djs_levels(s)[i].raw) { /* what may have to be undone would take its <p> away */
             copies[i]->as.list.tight = djs_levels(s)[i].tight;
         } else if (djs_is_list(copies[i]) && copies[i]->as.list.tight != djs_levels(s)[i].tight) {
             djs_spine_show_tight(s, djs_levels(s) + i, copies[i]->as.list.tight);
