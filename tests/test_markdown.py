@@ -278,6 +278,16 @@ def test_raw_mode_shows_the_prefix_as_it_is() -> None:
         assert page.html() == shown
 
 
+def test_raw_mode_keeps_up_with_a_long_paragraph() -> None:
+    """Nothing in it gets firm, and still each frame shows all that has come."""
+    text = "> " + "a **word** and `more` of [them](https://x.y/z), " * 60 + "\n\n" + "plain words " * 100
+
+    def same(prefix: bytes, page: str) -> None:
+        assert page == one_shot(prefix, mode="raw", partial=True), len(prefix)
+
+    assert streamed(text, lambda: 7, same, mode="raw") == one_shot(text)
+
+
 def test_fill_says_only_grow_and_fill() -> None:
     for seed in range(300):
         text = document(seed)

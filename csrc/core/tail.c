@@ -595,14 +595,15 @@ static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
 }
 
 /* To look at a line that is not told takes effort. More of a short one is always worth that, and a new one
- * where little is open; else the page stays behind for a while. */
+ * where little is open; raw, where nothing gets firm, all of a paragraph that somebody would read. Else the
+ * page stays behind for a while. */
 static bool look_again(djs_spine *s, size_t n, bool lines) {
-    enum { SHORT = 64, LITTLE = 1024, LEVEL = 2 };
+    enum { SHORT = 64, LITTLE = 1024, RAW = 4096, LEVEL = 2 };
     const cmark_node *open = s->live->current;
     size_t effort = n + LEVEL * djs_level_count(s);
     if (open->type == CMARK_NODE_PARAGRAPH && !s->leaf.on)
         effort += (size_t)open->content.size - (s->defs_line == open->start_line ? s->defs : 0);
-    if (effort <= (lines ? LITTLE : SHORT)) {
+    if (effort <= (s->raw ? RAW : lines ? LITTLE : SHORT)) {
         djs_effort_use(&s->effort, effort);
         return true;
     }
