@@ -113,6 +113,18 @@ def test_late_definition_touches_its_leaf_only() -> None:
     assert stream.edits() == [("patch", (0,), link), ("patch", (2, 0, 0), link)]
 
 
+def test_the_first_definition_counts_also_in_the_line_that_ends_them() -> None:
+    """What that line shows was found where definitions were not certain: there another one may come first."""
+    for text in (
+        "[a]: /1\n[a]: /2\n- [a] x",
+        "[a]: /1\n[b]: /2\n[a]: /3\n1. [a] [b]\n\n[a]",
+        "[a]: /1\n[a]: /2\n> [a]",
+    ):
+        for mode in ("complete", "raw", "hold"):
+            for size in (1, 2, 3, 4):
+                assert streamed(text, lambda size=size: size, mode=mode) == one_shot(text)
+
+
 def test_edits_are_small() -> None:
     stream = MarkdownStream(dir_auto=False)
     frames = []
