@@ -183,7 +183,7 @@ static void prune(cmark_node *node) {
 
 /* Is it shown in a <p>, in a tight list, too? */
 static bool is_raw(const cmark_node *block) {
-    return block->type == CMARK_NODE_HTML_BLOCK || djs_cmark_is_math(block);
+    return block->type == CMARK_NODE_HTML_BLOCK || djs_cmark_is_math(block) || djs_after_note(block);
 }
 
 /* Notes such a block in an item, of which the page shows at least the beginning. */

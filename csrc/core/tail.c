@@ -46,12 +46,14 @@ static cmark_node *copy_node(const cmark_node *node, bool shown) {
     djs_cmark_clone_table(&djs_scratch, copy, node);
     if (node->type == CMARK_NODE_CODE_BLOCK) copy->as.code.literal = (cmark_chunk){0};
     if (node->type == CMARK_NODE_HTML_BLOCK) copy->as.html_block_type = node->as.html_block_type;
+    if (djs_after_note(node)) copy->footnote.def_count = true;
     return copy;
 }
 
-/* A closed last child, of which only the blank-line flag matters. */
+/* A closed last child, of which only the blank-line flag matters, and whether it is a footnote. */
 static cmark_node *copy_closed(const cmark_node *node) {
     cmark_node *copy = cmark_node_new_with_mem(CMARK_NODE_CUSTOM_BLOCK, &djs_scratch);
+    if (djs_is_note(node)) copy->type = CMARK_NODE_FOOTNOTE_DEFINITION;
     copy->flags = CMARK_NODE__LAST_LINE_CHECKED | (djs_ends_blank(node) ? CMARK_NODE__LAST_LINE_BLANK : 0);
     copy->user_data = &on_page;
     return copy;
