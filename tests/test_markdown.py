@@ -251,8 +251,10 @@ def test_errors_say_what_to_do() -> None:
     stream = MarkdownStream(max_bytes=10)
     with pytest.raises(TypeError, match="text must be str or bytes, not int"):
         stream.feed(3)
-    with pytest.raises(OverflowError, match="MAX_STREAM_BYTES"):
+    with pytest.raises(OverflowError, match="longer than max_bytes, 10: .*MAX_STREAM_BYTES"):
         stream.feed("01234567890")
+    with pytest.raises(OverflowError, match="longer than max_bytes, 10: "):
+        render_markdown("01234567890", max_bytes=10)
     stream.feed("0123456789")
     assert stream.edits() == [("grow", 0, '<p dir="auto">0123456789</p>')], (
         "what was refused has not spoilt the rest"
