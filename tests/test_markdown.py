@@ -251,7 +251,7 @@ def test_errors_say_what_to_do() -> None:
     stream = MarkdownStream(max_bytes=10)
     with pytest.raises(TypeError, match="text must be str or bytes, not int"):
         stream.feed(3)
-    with pytest.raises(OverflowError, match="longer than max_bytes, 10: .*MAX_STREAM_BYTES"):
+    with pytest.raises(OverflowError, match=r"longer than max_bytes, 10: .*MAX_STREAM_BYTES"):
         stream.feed("01234567890")
     with pytest.raises(OverflowError, match="longer than max_bytes, 10: "):
         render_markdown("01234567890", max_bytes=10)
