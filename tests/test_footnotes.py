@@ -198,6 +198,19 @@ def test_settled_stays() -> None:
     assert cuts == 2
 
 
+def test_text_after_a_definition_in_a_tight_list_is_not_lost() -> None:
+    """It is no part of the paragraph before, which a late definition renders again."""
+    for text in (
+        "- a[^b]\n  [^c]: # h\n  d\n\n[^b]: x\n",
+        "1. a\n   [^c]: ***\n   d[x]\n   ```\n   e\n\n[x]: /u\n",
+    ):
+        for mode in ("complete", "raw", "hold"):
+            for size in (1, 3, 16):
+                assert streamed(text, lambda size=size: size, footnotes=True, mode=mode) == one_shot(
+                    text, footnotes=True
+                )
+
+
 def test_raw_shows_references_as_their_source() -> None:
     stream, page = MarkdownStream(footnotes=True, mode="raw", dir_auto=False), Dom()
     stream.feed("a[^1]\n\nb")

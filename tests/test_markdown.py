@@ -113,6 +113,18 @@ def test_late_definition_touches_its_leaf_only() -> None:
     assert stream.edits() == [("patch", (0,), link), ("patch", (2, 0, 0), link)]
 
 
+def test_the_first_definition_counts_also_in_the_line_that_ends_them() -> None:
+    """What that line shows was found where definitions were not certain: there another one may come first."""
+    for text in (
+        "[a]: /1\n[a]: /2\n- [a] x",
+        "[a]: /1\n[b]: /2\n[a]: /3\n1. [a] [b]\n\n[a]",
+        "[a]: /1\n[a]: /2\n> [a]",
+    ):
+        for mode in ("complete", "raw", "hold"):
+            for size in (1, 2, 3, 4):
+                assert streamed(text, lambda size=size: size, mode=mode) == one_shot(text)
+
+
 def test_edits_are_small() -> None:
     stream = MarkdownStream(dir_auto=False)
     frames = []
@@ -157,6 +169,12 @@ def test_edits_are_small() -> None:
         ("中文**" + "粗体" * 13, "<p>中文<strong>" + "粗体" * 13 + "</strong></p>"),
         ("**名（name）**是", "<p>**名（name）**是</p>"),
         ("**Note:**text", "<p>**Note:**text</p>"),
+        ('**"', ""),
+        ("**“名", ""),
+        ("**“名”**是", "<p>**“名”**是</p>"),
+        ('**"名"**', ""),
+        ('**"名"** 是', '<p><strong>"名"</strong> 是</p>'),
+        ('**"a', '<p><strong>"a</strong></p>'),
         ("***a* b", "<p><strong><em>a</em> b</strong></p>"),
         ("***a* b *c* d", "<p><strong><em>a</em> b <em>c</em> d</strong></p>"),
         ("a ~~b", "<p>a <del>b</del></p>"),
@@ -233,8 +251,10 @@ def test_errors_say_what_to_do() -> None:
     stream = MarkdownStream(max_bytes=10)
     with pytest.raises(TypeError, match="text must be str or bytes, not int"):
         stream.feed(3)
-    with pytest.raises(OverflowError, match="MAX_STREAM_BYTES"):
+    with pytest.raises(OverflowError, match=r"longer than max_bytes, 10: .*MAX_STREAM_BYTES"):
         stream.feed("01234567890")
+    with pytest.raises(OverflowError, match="longer than max_bytes, 10: "):
+        render_markdown("01234567890", max_bytes=10)
     stream.feed("0123456789")
     assert stream.edits() == [("grow", 0, '<p dir="auto">0123456789</p>')], (
         "what was refused has not spoilt the rest"
@@ -276,6 +296,16 @@ def test_raw_mode_shows_the_prefix_as_it_is() -> None:
         stream.feed(text)
         page.apply(stream.edits())
         assert page.html() == shown
+
+
+def test_raw_mode_keeps_up_with_a_long_paragraph() -> None:
+    """Nothing in it gets firm, and still each frame shows all that has come."""
+    text = "> " + "a **word** and `more` of [them](https://x.y/z), " * 60 + "\n\n" + "plain words " * 100
+
+    def same(prefix: bytes, page: str) -> None:
+        assert page == one_shot(prefix, mode="raw", partial=True), len(prefix)
+
+    assert streamed(text, lambda: 7, same, mode="raw") == one_shot(text)
 
 
 def test_fill_says_only_grow_and_fill() -> None:

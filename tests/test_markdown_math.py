@@ -82,6 +82,16 @@ def test_every_frame_is_what_the_prefix_shows() -> None:
             streamed(text, lambda: 1, same, math=True)
 
 
+def test_a_block_in_a_list_keeps_its_paragraph() -> None:
+    """When the list only seemed to turn loose."""
+    for text in ("- $$\n- l\n\n  [o]\n", "- a\n  $$\n  x\n  $$\n- l\n\n  [o]\n", "1. \\[\n\n   [o]\n"):
+        for mode in ("complete", "raw", "hold"):
+            for size in (1, 2, 3):
+                assert streamed(text, lambda size=size: size, math=True, mode=mode) == one_shot(
+                    text, math=True
+                )
+
+
 def test_nothing_is_taken_back() -> None:
     """Text that was shown stays: what may be mathematics is held back until it can be told."""
     text = "".join(markdown for markdown, _ in EXAMPLES if "|" not in markdown and "http" not in markdown)

@@ -77,13 +77,10 @@ static uint8_t byte_after(const subject *subj, const delimiter *d) {
     return d->position < subj->input.len ? subj->input.data[d->position] : 0;
 }
 
-/* The first byte of a character of Chinese, Japanese or Korean. */
-static bool is_cjk(uint8_t c) { return (c >= 0xE3 && c <= 0xED) || c == 0xEF; }
-
 static bool cjk_before(const subject *subj, const delimiter *d) {
     bufsize_t at = d->position - d->length - 1;
     while (at > 0 && (subj->input.data[at] & 0xC0) == 0x80) at--;
-    return at >= 0 && is_cjk(subj->input.data[at]);
+    return at >= 0 && djs_is_cjk(subj->input.data[at]);
 }
 
 /* Is this an opener that is closed at the end? One inside a word is not, or
@@ -102,7 +99,7 @@ static bool waits(const cmark_parser *parser, const subject *subj, const delimit
     if (!d->can_open || n > DJS_HOLD_STAR) return false;
     if (completes(subj, d)) /* with DJS_OPT_CJK it is closed where it looks as if it were */
         return !(parser->options & DJS_OPT_CJK) && n <= DJS_HOLD_CJK && d->length <= 2 &&
-               (is_cjk(byte_after(subj, d)) || cjk_before(subj, d));
+               (djs_cjk_begins(subj->input.data + d->position, (size_t)n) || cjk_before(subj, d));
     return d->delim_char != '~' || d->can_close;
 }
 

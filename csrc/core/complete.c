@@ -131,7 +131,7 @@ static bool escaped(const uint8_t *text, size_t at) {
 }
 
 /* What the bytes at the end of a text, and around its last word, are for. */
-enum { SPACE = 1, MARKER = 2, OPENS = 4, ENDS_LINK = 8, NAME = 16 };
+enum { SPACE = 1, MARKER = 2, OPENS = 4, ENDS_LINK = 8, NAME = 16, QUOTE = 32 };
 
 static const uint8_t kind[256] = {
     [' '] = SPACE,
@@ -143,7 +143,7 @@ static const uint8_t kind[256] = {
     ['*'] = MARKER | OPENS,
     ['_'] = MARKER | OPENS,
     ['~'] = MARKER | OPENS,
-    ['('] = OPENS,
+    ['('] = OPENS | QUOTE,
     ['`'] = MARKER,
     ['\\'] = MARKER,
     ['!'] = MARKER | ENDS_LINK,
@@ -153,9 +153,11 @@ static const uint8_t kind[256] = {
     [','] = ENDS_LINK,
     [':'] = ENDS_LINK,
     [')'] = ENDS_LINK,
-    ['\''] = ENDS_LINK,
-    ['"'] = ENDS_LINK,
+    ['\''] = ENDS_LINK | QUOTE,
+    ['"'] = ENDS_LINK | QUOTE,
     [';'] = ENDS_LINK,
+    [0x98] = QUOTE, /* the last bytes of U+2018 */
+    [0x9C] = QUOTE, /* and U+201C */
 };
 
 static bool begins(const uint8_t *word, size_t n, const char *with) {
@@ -209,6 +211,21 @@ static size_t last_entity(const uint8_t *text, size_t n) {
     return i > limit && text[i - 1] == '&' ? i - 1 : n;
 }
 
+/* The bytes of a quotation mark or parenthesis that opens, right after a marker: what follows tells whether
+ * that waits, see djs_cjk_begins. Else 0. */
+static size_t quote_at(const uint8_t *text, size_t n) {
+    size_t size = text[n - 1] < 0x80 ? 1 : 3;
+    if (n <= size || (size == 3 && (text[n - 3] != 0xE2 || text[n - 2] != 0x80))) return 0;
+    return text[n - size - 1] == '*' || text[n - size - 1] == '_' ? size : 0;
+}
+
+bool djs_cjk_begins(const uint8_t *text, size_t n) {
+    size_t quote = 0;
+    if (n && kind[*text] & QUOTE && *text < 0x80) quote = 1;
+    else if (n > 2 && text[0] == 0xE2 && text[1] == 0x80 && kind[text[2]] & QUOTE) quote = 3;
+    return n > quote && djs_is_cjk(text[quote]);
+}
+
 /* One step: the bytes to hold back at the end, or 0. *ended: what was held back so far ends the word before.
  */
 static size_t hold(const uint8_t *text, size_t n, bool *ended) {
@@ -217,6 +234,7 @@ static size_t hold(const uint8_t *text, size_t n, bool *ended) {
     *ended |= c != '_';
     if (kind[c] & SPACE) return 1;
     if (kind[c] & MARKER && !escaped(text, n - 1)) return 1;
+    if (kind[c] & QUOTE && quote_at(text, n)) return quote_at(text, n);
     *ended = true;
     size_t limit = n > DJS_HOLD_TAG ? n - DJS_HOLD_TAG : 0;
     size_t at = last_entity(text, n);

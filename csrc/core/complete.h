@@ -51,4 +51,10 @@ enum { DJS_HOLD_BRACKET = 160, DJS_HOLD_IMAGE = 1000, DJS_HOLD_TAG = 200, DJS_HO
  * close that stands between a bracket and a letter ("**名（name）**是"). */
 enum { DJS_HOLD_STAR = 96, DJS_HOLD_CJK = 72 };
 
+/* The first byte of a character of Chinese, Japanese or Korean. */
+static inline bool djs_is_cjk(uint8_t c) { return (c >= 0xE3 && c <= 0xED) || c == 0xEF; }
+
+/* Does the text begin with one, or with one in quotation marks or parentheses? */
+bool djs_cjk_begins(const uint8_t *text, size_t n);
+
 #endif

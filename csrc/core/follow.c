@@ -61,6 +61,7 @@ void djs_follow_begin(djs_spine *s, const djs_render *r, const cmark_node *tail,
                        .misses = misses,
                        .missed = in->misses,
                        .definitions = s->live->refmap->size,
+                       .uncertain = r->map->size,
                        .uses = s->notes ? s->notes->firm : 0,
                        .line = n};
     leaf->paragraph = tail->type == CMARK_NODE_PARAGRAPH;
@@ -111,10 +112,10 @@ static bool is_known(const djs_leaf *leaf, const cmark_node *node, size_t size, 
     return !memcmp(node->content.ptr + leaf->taken - n + skip, leaf->text.ptr + skip, n - skip);
 }
 
-/* Were labels defined that the leaf, as the page shows it, may have asked for in vain? They are not late: the
- * leaf has not settled. */
+/* Were labels defined that the leaf, as the page shows it, may have asked for in vain, or found where they
+ * are defined again? They are not late: the leaf has not settled. */
 static bool is_outdated(const djs_spine *s) {
-    return s->leaf.misses.len && s->leaf.definitions != s->live->refmap->size;
+    return (s->leaf.misses.len || s->leaf.uncertain) && s->leaf.definitions != s->live->refmap->size;
 }
 
 /* Is the open paragraph the leaf, and nothing else new? */

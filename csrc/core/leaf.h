@@ -37,7 +37,8 @@ typedef struct {
     size_t context;
     djs_buf misses; /* labels that it asked for in vain; the first `missed` bytes are firm */
     size_t missed;
-    size_t definitions; /* labels that were defined when it began */
+    size_t definitions; /* labels that were defined when it began; */
+    bool uncertain;     /* not counting those of a paragraph that was not closed, which it may use */
     size_t line;   /* bytes of the unfinished line that are in text; 0 when it is not known to belong to it */
     size_t known;  /* of text: what was known when it was shown last */
     size_t uses;   /* of footnotes by the tail, before what is not firm */

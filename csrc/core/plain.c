@@ -213,9 +213,6 @@ static bool flanks(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t 
     return true;
 }
 
-/* The first byte of a character of Chinese, Japanese or Korean, as cmark_inlines.c has it. */
-static bool is_cjk(uint8_t c) { return (c >= 0xE3 && c <= 0xED) || c == 0xEF; }
-
 /* What the run of "*" text[at..after), which can open a span, does: it opens one that shows at once, or waits
  * for its end, as complete.h has it. */
 static bool completes(const uint8_t *text, size_t at, size_t after, djs_flanks can) {
@@ -224,8 +221,8 @@ static bool completes(const uint8_t *text, size_t at, size_t after, djs_flanks c
     return !can.close || !cmark_isalnum(last) || !cmark_isalnum(text[after]);
 }
 
-static bool waits(const uint8_t *text, size_t at, size_t after) {
-    return is_cjk(text[after]) || (at && is_cjk(text[before(text, at)]));
+static bool waits(const uint8_t *text, size_t at, size_t after, size_t n) {
+    return djs_cjk_begins(text + after, n - after) || (at && djs_is_cjk(text[before(text, at)]));
 }
 
 /* Where the run of one "`" that ends the code is, whose text begins before text[at]; n: not yet. */
@@ -376,7 +373,7 @@ static djs_ending take_stars(djs_leaf *leaf, const uint8_t *text, size_t at, siz
         }
     }
     bool shows = completes(text, at, after, can);
-    if (!shows || waits(text, at, after)) {
+    if (!shows || waits(text, at, after, n)) {
         if (!ends_later(leaf, text, at, after, n, &more)) {
             size_t most = shows ? DJS_HOLD_CJK : DJS_HOLD_STAR;
             if (!more || n - after >= most) return ELSE;

@@ -434,9 +434,15 @@ static void code_open(djs_render *r, const cmark_node *node) {
     lit(r, ">");
 }
 
-/* Is the paragraph in a tight list, where it has no element of its own? */
+bool djs_after_note(const cmark_node *block) {
+    if (block->type != CMARK_NODE_PARAGRAPH) return false;
+    return block->footnote.def_count || (block->prev && block->prev->type == CMARK_NODE_FOOTNOTE_DEFINITION);
+}
+
+/* Is the paragraph in a tight list, where it has no element of its own? After a definition it has one, or it
+ * would be one text with what stands before that. */
 static bool bare(const djs_render *r, const cmark_node *paragraph) {
-    if (r->nesting > DJS_MAX_NESTING) return false;
+    if (r->nesting > DJS_MAX_NESTING || djs_after_note(paragraph)) return false;
     const cmark_node *list = paragraph->parent ? paragraph->parent->parent : NULL;
     return list && list->type == CMARK_NODE_LIST && list->as.list.tight;
 }

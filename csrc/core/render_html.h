@@ -104,6 +104,9 @@ void djs_render_cell(djs_render *r, bool header, uint8_t align);
 /* One row of a table; *body becomes true when it opened <tbody>. Its cells' user_data become their index. */
 void djs_render_row(djs_render *r, cmark_node *row, bool *body);
 
+/* A paragraph right after the definition of a footnote. */
+bool djs_after_note(const cmark_node *block);
+
 /* A block and all that is in it. Its children's user_data become their index. */
 void djs_render_block(djs_render *r, cmark_node *node);
 

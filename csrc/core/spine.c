@@ -181,10 +181,15 @@ static void prune(cmark_node *node) {
     }
 }
 
-/* Notes raw HTML in an item, of which the page shows at least the beginning. */
+/* Is it shown in a <p>, in a tight list, too? */
+static bool is_raw(const cmark_node *block) {
+    return block->type == CMARK_NODE_HTML_BLOCK || djs_cmark_is_math(block) || djs_after_note(block);
+}
+
+/* Notes such a block in an item, of which the page shows at least the beginning. */
 static void note_raw(djs_spine *s, const djs_level *level, const cmark_node *child) {
-    bool raw = level->node->type == CMARK_NODE_ITEM && child->type == CMARK_NODE_HTML_BLOCK;
-    if (raw) djs_levels(s)[level - djs_levels(s) - 1].raw = true;
+    if (level->node->type == CMARK_NODE_ITEM && is_raw(child))
+        djs_levels(s)[level - djs_levels(s) - 1].raw = true;
 }
 
 /* child is on the page: the sibling before it is not needed any more. */
@@ -193,7 +198,7 @@ static void take(djs_spine *s, djs_level *level, cmark_node *child) {
     note_raw(s, level, child);
     if (djs_is_list(level->node))
         for (const cmark_node *block = child->first_child; block; block = block->next)
-            level->raw |= block->type == CMARK_NODE_HTML_BLOCK;
+            level->raw |= is_raw(block);
     level->settled = child;
     level->children++;
     prune(child);

@@ -24,7 +24,7 @@ typedef struct {
     bool tight;          /* list: as the page shows it */
     bool loose;          /* list: known not to be tight */
     bool task, checked;  /* item: as the page shows it */
-    bool raw;            /* list: raw HTML stands right in an item. Its <p> is none to take away */
+    bool raw;            /* list: raw HTML, or TeX, stands right in an item. Its <p> is none to take away */
 } djs_level;
 
 /* Called for what settles, in order. */

@@ -46,12 +46,14 @@ static cmark_node *copy_node(const cmark_node *node, bool shown) {
     djs_cmark_clone_table(&djs_scratch, copy, node);
     if (node->type == CMARK_NODE_CODE_BLOCK) copy->as.code.literal = (cmark_chunk){0};
     if (node->type == CMARK_NODE_HTML_BLOCK) copy->as.html_block_type = node->as.html_block_type;
+    if (djs_after_note(node)) copy->footnote.def_count = true;
     return copy;
 }
 
-/* A closed last child, of which only the blank-line flag matters. */
+/* A closed last child, of which only the blank-line flag matters, and whether it is a footnote. */
 static cmark_node *copy_closed(const cmark_node *node) {
     cmark_node *copy = cmark_node_new_with_mem(CMARK_NODE_CUSTOM_BLOCK, &djs_scratch);
+    if (djs_is_note(node)) copy->type = CMARK_NODE_FOOTNOTE_DEFINITION;
     copy->flags = CMARK_NODE__LAST_LINE_CHECKED | (djs_ends_blank(node) ? CMARK_NODE__LAST_LINE_BLANK : 0);
     copy->user_data = &on_page;
     return copy;
@@ -537,7 +539,7 @@ static void show_copy(djs_spine *s, const uint8_t *line, size_t n, bool known) {
     const cmark_node *untold = s->raw ? NULL : djs_alert_undecided(&parser);
     djs_cmark_close_all(&parser);
     for (size_t i = 1; i < djs_level_count(s) && i <= DJS_MAX_NESTING; i++)
-        if (djs_levels(s)[i].raw) { /* what may have to be undone would take raw HTML's <p> away */
+        if (djs_levels(s)[i].raw) { /* what may have to be undone would take its <p> away */
             copies[i]->as.list.tight = djs_levels(s)[i].tight;
         } else if (djs_is_list(copies[i]) && copies[i]->as.list.tight != djs_levels(s)[i].tight) {
             djs_spine_show_tight(s, djs_levels(s) + i, copies[i]->as.list.tight);
@@ -595,14 +597,15 @@ static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
 }
 
 /* To look at a line that is not told takes effort. More of a short one is always worth that, and a new one
- * where little is open; else the page stays behind for a while. */
+ * where little is open; raw, where nothing gets firm, all of a paragraph that somebody would read. Else the
+ * page stays behind for a while. */
 static bool look_again(djs_spine *s, size_t n, bool lines) {
-    enum { SHORT = 64, LITTLE = 1024, LEVEL = 2 };
+    enum { SHORT = 64, LITTLE = 1024, RAW = 4096, LEVEL = 2 };
     const cmark_node *open = s->live->current;
     size_t effort = n + LEVEL * djs_level_count(s);
     if (open->type == CMARK_NODE_PARAGRAPH && !s->leaf.on)
         effort += (size_t)open->content.size - (s->defs_line == open->start_line ? s->defs : 0);
-    if (effort <= (lines ? LITTLE : SHORT)) {
+    if (effort <= (s->raw ? RAW : lines ? LITTLE : SHORT)) {
         djs_effort_use(&s->effort, effort);
         return true;
     }

@@ -16,9 +16,15 @@ typedef struct {
     bool capped, warned;
 } MarkdownStreamObject;
 
-static const char too_big[] =
-    "the Markdown of this stream is longer than max_bytes allows: raise MAX_STREAM_BYTES";
+static const char too_big[] = "this Markdown takes more memory than one document may";
 static const char closed[] = "the Markdown stream has finished: make a new one for more text";
+
+static PyObject *raise_too_long(const djs_options *options) {
+    return PyErr_Format(PyExc_OverflowError,
+                        "this Markdown is longer than max_bytes, %zu: raise that, or, for streams and "
+                        "template tags, the setting MAX_STREAM_BYTES",
+                        options->core.max_bytes);
+}
 
 /* A callable of the option links runs inside of a turn, which it may neither repeat nor wait for. Where
  * there is a GIL it may be released meanwhile, and another thread must not enter either. */
@@ -135,7 +141,8 @@ static PyObject *MarkdownStream_feed(MarkdownStreamObject *self, PyObject *text)
     djs_status status = djs_markdown_feed(self->md, bytes, n);
     leave(self);
     djs_buf_free(&spare);
-    if (status) return djs_raise_status(status, status == DJS_ETOOBIG ? too_big : closed);
+    if (status == DJS_ETOOBIG) return raise_too_long(&self->options);
+    if (status) return djs_raise_status(status, closed);
     Py_RETURN_NONE;
 }
 
@@ -320,7 +327,8 @@ static PyObject *render(PyObject *Py_UNUSED(module), PyObject *args, PyObject *k
     bool capped = false;
     options.core.capped = &capped;
     djs_status status = djs_markdown_render(&options.core, bytes, n, options.partial, &html);
-    if (status) djs_raise_status(status, too_big);
+    if (n > options.core.max_bytes) raise_too_long(&options);
+    else if (status) djs_raise_status(status, too_big);
     else result = PyUnicode_DecodeUTF8((const char *)html.ptr, (Py_ssize_t)html.len, "strict");
     if (capped && result && warn_capped()) Py_CLEAR(result);
     result = djs_links_end(options.links, result);
