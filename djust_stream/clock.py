@@ -3,16 +3,17 @@
     clock = clock_of(asyncio.get_running_loop(), interval_s=1 / 60)
     clock.add(stream)             # stream.tick(now) is called once an interval, until it returns False
 
-The law: while a member is there, the timer is armed; with none, there is no timer. A late tick
-stretches itself: the next one is an interval after the end of this one, or half of one when ticks take long,
-so a busy loop gets fewer and larger frames and never a backlog of ticks. A tick of many members takes several
-turns of the loop: what came meanwhile, producers and sockets, has its turn between them. In one go, a thousand
-frames would hold the loop for 20 ms; all that falls due in that time wakes at once, and the objects of so many
-wakings in a row make Python's collector run, in the end over the whole process, for 100 ms.
+The law: while a member is there, the timer is armed; with none, there is no timer. A late tick stretches
+itself: the next one is an interval after the end of this one, or half of one when ticks take long, so a
+busy loop gets fewer and larger frames and never a backlog of ticks. A tick of many members takes several
+turns of the loop: what came meanwhile, producers and sockets, has its turn between them. In one go, a
+thousand frames would hold the loop for 20 ms; all that falls due in that time wakes at once, and the
+objects of so many wakings in a row make Python's collector run, in the end over the whole process, for 100
+ms.
 
-Who waits for a member's tick (``until_tick``) goes on a turn of the loop before it, so that what it does then
-comes with that tick: a few at a time, for the same reason. It goes on in any case when the member has had its
-tick, or is no member any more.
+Who waits for a member's tick (``until_tick``) goes on a turn of the loop before it, so that what it does
+then comes with that tick: a few at a time, for the same reason. It goes on in any case when the member has
+had its tick, or is no member any more.
 
 Loops in several threads have a clock each. A loop that closes takes its timer and its clock along.
 """
@@ -32,7 +33,7 @@ from .outbox import hold, release
 
 log = logging.getLogger("djust_stream")
 
-#: For so long a tick keeps the event loop for itself; what is left of it goes on at the next turn of the loop.
+#: For so long a tick keeps the event loop for itself; what is left of it goes on at the loop's next turn.
 _SLICE_S = 0.0005
 #: More intervals from one tick to the next: the loop is busy.
 _BUSY = 1.5

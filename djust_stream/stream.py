@@ -14,12 +14,13 @@ takes all of it under the next seq, and a reader (reader.py) has one send in fli
 
 A push costs a C call and a look at the time. It comes back finished: its op rides with the next tick.
 Only when the stream was idle for an interval (its frame goes now), when the tick is late, or when too
-much waits, is there something to wait for; and on a busy loop, for a stream that brings several tokens a frame
-at its own pace. Its producer waits for the frame, and then brings what has come meanwhile in one go: to be woken
-for each of them costs several times what they cost, and delays everybody. Bounded: what waits stops at ``max_pending_bytes`` plus one
-payload, and the producer waits with it. A closed connection ends its streams: later pushes do nothing.
+much waits, is there something to wait for; and on a busy loop, for a stream that brings several tokens
+a frame at its own pace. Its producer waits for the frame, and then brings what has come meanwhile in
+one go: to be woken for each of them costs several times what they cost, and delays everybody. Bounded:
+what waits stops at ``max_pending_bytes`` plus one payload, and the producer waits with it. A closed
+connection ends its streams: later pushes do nothing.
 
-Checked by tests/test_stream.py against a page that applies every call by itself.
+Checked by tests/test_stream.py against a page that applies every call by itself, and test_busy_loop.py.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ log = logging.getLogger("djust_stream")
 _NEVER = float("inf")
 #: The part of an interval that lies between two frames at least; a timer is never exact.
 _APART = 0.75
-#: On a busy loop: so many tokens a frame, and so long between two of them, make a producer wait for the frame.
-#: With less in between it hardly sleeps, or is held up by nothing but us: it may go on.
+#: On a busy loop: so many tokens a frame, and so long between two of them, make a producer wait for its
+#: frame. With less in between it hardly sleeps, or is held up by nothing but us: it may go on.
 _SEVERAL, _PACED_S = 3, 0.002
 #: After a frame there is so much time to bring what has come meanwhile.
 _CATCH_UP_S = 0.001

@@ -1,5 +1,7 @@
-"""On a busy loop a producer with a pace of its own waits for its frame and brings the rest in one go. Nobody else
-does, nothing is lost, and it is let go when its stream is."""
+"""On a busy loop a producer with a pace of its own waits for its frame and brings the rest in one go.
+
+Nobody else does, nothing is lost, and it is let go when its stream is.
+"""
 
 from __future__ import annotations
 
