@@ -33,8 +33,9 @@ from .outbox import hold, release
 
 log = logging.getLogger("djust_stream")
 
-#: For so long a tick keeps the event loop for itself; what is left of it goes on at the loop's next turn.
-_SLICE_S = 0.0005
+#: For so long a tick keeps the event loop for itself, and while somebody waits for the rest of it; that goes
+#: on at the loop's next turn.
+_SLICE_S, _SHORT_S = 0.001, 0.0005
 #: More intervals from one tick to the next: the loop is busy.
 _BUSY = 1.5
 #: Intervals after which a tick is late: whoever pushes then gives the event loop a turn.
@@ -138,7 +139,7 @@ class Clock:
         members, left, waiting = self._members, self._left, self._waiting
         before = len(left)
         now = monotonic()
-        until = now + _SLICE_S
+        until = now + (_SHORT_S if waiting else _SLICE_S)
         self.late.at = now + _LATE * self.interval_s
         hold()
         while left and monotonic() < until:

@@ -48,7 +48,7 @@ _NEVER = float("inf")
 _APART = 0.75
 #: On a busy loop: so many tokens a frame, and so long between two of them, make a producer wait for its
 #: frame. With less in between it hardly sleeps, or is held up by nothing but us: it may go on.
-_SEVERAL, _PACED_S = 3, 0.002
+_SEVERAL, _PACED_S = 4, 0.002
 #: After a frame there is so much time to bring what has come meanwhile.
 _CATCH_UP_S = 0.001
 #: For a stream that is on no clock: its pushes have to wake it.
