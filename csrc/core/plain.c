@@ -19,60 +19,15 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "plain.h"
+#include "bytes.h"
 #include "cjk.h"
 #include "complete.h"
 #include <cmark_ctype.h>
 #include <../src/utf8.h> /* cmark's, not ours of the same name */
 
-/* With DJS_STOP_HEADING and DJS_STOP_CELL. */
-enum {
-    HELD = 1,     /* held back at the end of a text, and else not plain */
-    OTHER = 2,    /* not plain: it may mean something */
-    LINE = 4,     /* ends the line */
-    AT = 8,       /* a link's destination cannot go on, or not simply */
-    CLOSER = 16,  /* a link's text or label may end */
-    WWW = 128,    /* a second one may begin an address */
-    ESCAPE = 256, /* it, and a "[", may make a label none */
-    DOLLAR = 512, /* mathematics, if that is asked for */
-    TAG = 2048,   /* a tag ends */
-    BREAK = 1024  /* a word, as far as addresses go, may begin after it; and after what is not ASCII */
-};
-
-/* What is not named here is plain: it means nothing but itself, whatever is open before it. */
-static const uint16_t class[256] = {
-    ['\n'] = OTHER | LINE | AT | BREAK,
-    ['\r'] = OTHER | LINE | AT,
-    ['\t'] = OTHER | AT | BREAK,
-    ['\v'] = OTHER | AT,
-    ['\f'] = OTHER | AT,
-    [' '] = AT | BREAK,
-    ['"'] = AT,
-    ['\''] = AT,
-    ['('] = AT | BREAK,
-    [')'] = AT,
-    ['<'] = OTHER | AT,
-    ['>'] = OTHER | AT | TAG,
-    ['\\'] = OTHER | AT | ESCAPE | DJS_STOP_CELL,
-    ['|'] = DJS_STOP_CELL,
-    ['#'] = DJS_STOP_HEADING,
-    ['!'] = HELD,
-    ['*'] = HELD | BREAK,
-    ['_'] = HELD | BREAK,
-    ['`'] = HELD,
-    ['~'] = HELD | BREAK,
-    ['&'] = OTHER,
-    [':'] = OTHER,
-    ['@'] = OTHER,
-    ['['] = OTHER | ESCAPE,
-    [']'] = OTHER | CLOSER,
-    ['w'] = WWW,
-    ['$'] = DOLLAR,
-    [0x80 ... 0xFF] = BREAK,
-};
-
 static unsigned classes(const uint8_t *text, size_t n) {
     unsigned all = 0;
-    for (size_t i = 0; i < n; i++) all |= class[text[i]];
+    for (size_t i = 0; i < n; i++) all |= djs_class[text[i]];
     return all;
 }
 
@@ -81,17 +36,18 @@ static bool begins_line(uint8_t c) { return cmark_isalpha(c) || c >= 0x80; }
 
 /* Is the end of a line, after a word and before one, nothing but itself? */
 static bool is_soft(const uint8_t *text, size_t at) {
-    return at && text[at - 1] != ' ' && !(class[text[at - 1]] & (HELD | OTHER)) && begins_line(text[at + 1]);
+    return at && text[at - 1] != ' ' && !(djs_class[text[at - 1]] & (DJS_HELD | DJS_OTHER)) &&
+           begins_line(text[at + 1]);
 }
 
 /* Where plain text that begins at text[from] ends; bytes of other classes than `odd` are plain, and ends of
- * lines, unless LINE is among them. */
+ * lines, unless DJS_LINE is among them. */
 static size_t plain_end(const uint8_t *text, size_t from, size_t n, unsigned odd) {
     for (size_t i = from; i < n; i++) {
         uint8_t c = text[i];
-        if (!(class[c] & odd)) continue;
+        if (!(djs_class[c] & odd)) continue;
         if (c == 'w' && !(i && text[i - 1] == 'w')) continue;
-        if (c == '\n' && !(odd & LINE) && i + 1 < n && is_soft(text, i)) continue;
+        if (c == '\n' && !(odd & DJS_LINE) && i + 1 < n && is_soft(text, i)) continue;
         if (c == ':' && !(i + 1 < n && text[i + 1] == '/')) continue; /* no address, or not yet */
         if (c == '!' && i + 1 < n && text[i + 1] != '[') continue;
         return i;
@@ -100,11 +56,11 @@ static size_t plain_end(const uint8_t *text, size_t from, size_t n, unsigned odd
 }
 
 static unsigned odd_of(const djs_leaf *leaf) {
-    return HELD | OTHER | WWW | (leaf->math ? DOLLAR : 0) | (leaf->breaks ? LINE : 0);
+    return DJS_HELD | DJS_OTHER | DJS_WWW | (leaf->math ? DJS_DOLLAR : 0) | (leaf->breaks ? DJS_LINE : 0);
 }
 
 bool djs_is_plain(const djs_leaf *leaf, size_t from, size_t n) {
-    return plain_end(leaf->text.ptr, from, n, odd_of(leaf) | LINE) == n;
+    return plain_end(leaf->text.ptr, from, n, odd_of(leaf) | DJS_LINE) == n;
 }
 
 size_t djs_plain_address(const uint8_t *text, size_t at, size_t n) {
@@ -115,22 +71,22 @@ size_t djs_plain_address(const uint8_t *text, size_t at, size_t n) {
 }
 
 size_t djs_word(const uint8_t *text, size_t n) {
-    while (n && !(class[text[n - 1]] & BREAK)) n--;
+    while (n && !(djs_class[text[n - 1]] & DJS_BREAK)) n--;
     return n;
 }
 
 unsigned djs_wait_for(char held, uint8_t stop) {
-    unsigned wake = held == ']'    ? CLOSER | ESCAPE
-                    : held == ')'  ? AT
-                    : held == '*'  ? HELD
-                    : held == '$'  ? DOLLAR
-                    : held == '>'  ? TAG
-                    : held == '\n' ? LINE
+    unsigned wake = held == ']'    ? DJS_CLOSER | DJS_ESCAPE
+                    : held == ')'  ? DJS_AT
+                    : held == '*'  ? DJS_HELD
+                    : held == '$'  ? DJS_DOLLAR
+                    : held == '>'  ? DJS_TAG
+                    : held == '\n' ? DJS_LINE
                                    : 0;
-    return wake ? wake | LINE | stop : 0;
+    return wake ? wake | DJS_LINE | stop : 0;
 }
 
-djs_wait djs_wait_until(size_t n, size_t most) { return (djs_wait){LINE, n, most}; }
+djs_wait djs_wait_until(size_t n, size_t most) { return (djs_wait){DJS_LINE, n, most}; }
 
 bool djs_wait_on(djs_wait *wait, const uint8_t *line, size_t n) {
     if (!wait->wake || n > wait->most || classes(line + wait->line, n - wait->line) & wait->wake) {
@@ -192,7 +148,7 @@ static bool is_word(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t
     if (!is_letter(leaf, text, at, n)) return false;
     if (text[at] >= 0x80) return true;
     while (n > at && text[n - 1] == '_') n--;
-    return text[n - 1] == ' ' || class[text[n - 1]] & HELD || !djs_address_begun(text + at, n - at);
+    return text[n - 1] == ' ' || djs_class[text[n - 1]] & DJS_HELD || !djs_address_begun(text + at, n - at);
 }
 
 /* How the run text[at..after) of "*" flanks what stands around it, as CommonMark has it. false: that is not
@@ -339,7 +295,8 @@ static bool ends_later(djs_leaf *leaf, const uint8_t *text, size_t at, size_t af
     djs_flanks can;
     size_t end = after;
     for (;;) {
-        end = plain_end(text, end, n, HELD | OTHER | WWW | LINE | (leaf->math ? DOLLAR : 0));
+        end = plain_end(text, end, n,
+                        DJS_HELD | DJS_OTHER | DJS_WWW | DJS_LINE | (leaf->math ? DJS_DOLLAR : 0));
         if (end == n || text[end] != '`') break;
         if ((end = code_end(leaf, text, end + 1, n)) == n) return false;
         end++;
@@ -382,7 +339,7 @@ static djs_ending take_stars(djs_leaf *leaf, const uint8_t *text, size_t at, siz
             if (!more || n - after >= most) return ELSE;
             if (text_told(leaf, text, n) <= after) return BEGUN;
             if (!memchr(text + after, '*', n - after)) { /* else the next bytes tell */
-                leaf->wake = djs_wait_for('*', leaf->stop) | OTHER;
+                leaf->wake = djs_wait_for('*', leaf->stop) | DJS_OTHER;
                 leaf->patience = after + most;
             }
             return WAITS;
@@ -512,7 +469,7 @@ static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned
     for (;;) {
         *why = leaf->code ? take_code(leaf, text, n, html) : TAKEN;
         if (*why != TAKEN) return n;
-        size_t end = plain_end(text, leaf->seen, n, odd | (leaf->in_code ? LINE : 0));
+        size_t end = plain_end(text, leaf->seen, n, odd | (leaf->in_code ? DJS_LINE : 0));
         *why = ELSE;
         if (end == n) return end;
         djs_literal sign = literal(leaf, text, end, n, leaf->in_code);
@@ -559,7 +516,7 @@ static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
 
 /* Where text[at..n), which is plain but for whole code and links of the simplest kind, ends. */
 static size_t simple_end(const djs_leaf *leaf, const uint8_t *text, size_t at, size_t n) {
-    unsigned odd = HELD | OTHER | WWW | LINE | (leaf->math ? DOLLAR : 0);
+    unsigned odd = DJS_HELD | DJS_OTHER | DJS_WWW | DJS_LINE | (leaf->math ? DJS_DOLLAR : 0);
     for (size_t end;;) {
         at = plain_end(text, at, n, odd);
         if (at == n || (text[at] != '[' && text[at] != '`')) return at;
@@ -656,7 +613,7 @@ static bool is_mailbox(const uint8_t *text, size_t at, size_t n) {
     size_t word = djs_word(text, at);
     if (at - word >= 4 && (!memcmp(text + word, "http", 4) || !memcmp(text + word, "www.", 4))) return false;
     size_t start = word; /* as complete.c has it, which does not end at what is not ASCII */
-    while (start && (text[start - 1] >= 0x80 || !(class[text[start - 1]] & BREAK))) start--;
+    while (start && (text[start - 1] >= 0x80 || !(djs_class[text[start - 1]] & DJS_BREAK))) start--;
     if (start > 1 && text[start - 1] == '(' && text[start - 2] == ']') return false;
     for (size_t i = word + 1; i < at; i++)
         if (text[i] == '@' && cmark_isalnum(text[i - 1])) return false;
@@ -704,7 +661,7 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
         leaf->wake = ~0u;
     } else {
         for (size_t i = end; i < n && sure && why != BEGUN; i++)
-            sure = (class[text[i]] & HELD || (text[i] == ' ' && i > end)) && i - end < PATIENT;
+            sure = (djs_class[text[i]] & DJS_HELD || (text[i] == ' ' && i > end)) && i - end < PATIENT;
         size_t held = sure || leaf->final ? n : text_told(leaf, text, n);
         if (sure) end = told(leaf, text, end, n, &seen);
         else if ((sure = held <= end)) { /* nothing of what comes shows yet, whatever it is */
@@ -720,24 +677,8 @@ static bool put_more(djs_leaf *leaf, unsigned all, djs_buf *html) {
     return sure;
 }
 
-/* The same for nothing but letters and the like, which most frames bring; false if there is more to it. */
-static bool put_letters(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
-    enum { MOST = 256 };
-    const uint8_t *text = leaf->text.ptr;
-    size_t n = leaf->text.len, end = n, word = leaf->word;
-    if (n - leaf->shown > MOST) return false;                          /* spaces may be most of it */
-    if (leaf->code && strchr(".,:;?!)'\"", text[n - 1])) return false; /* it may end an address */
-    while (end > leaf->shown && is_held(leaf, text[end - 1])) end--;
-    if (end == n && word < n && word >= leaf->shown && djs_address_begun(text + word, n - word)) return false;
-    leaf->seen = n;
-    if (end > leaf->shown) djs_page_text(page, text + leaf->shown, end - leaf->shown, edits);
-    leaf->shown = end;
-    return true;
-}
-
 /* The same on the page. */
 static bool extend(djs_leaf *leaf, unsigned all, djs_page *page, djs_edits *edits) {
-    if (!(all & odd_of(leaf)) && !leaf->unsent && put_letters(leaf, page, edits)) return true;
     size_t from = page->tail.len - leaf->unsent;
     bool sure = put_more(leaf, all, &page->tail);
     if (page->tail.len > from) djs_page_grow(page, from, edits);
@@ -753,11 +694,11 @@ bool djs_leaf_take(djs_leaf *leaf, const uint8_t *line, size_t n, unsigned *clas
     if (djs_buf_grow(&leaf->text, more + 1)) {
         uint8_t *text = leaf->text.ptr + at;
         for (size_t i = 0; i < more; i++) {
-            unsigned kinds = class[text[i] = more_of[i]];
-            if (kinds & BREAK) word = at + i + 1;
+            unsigned kinds = djs_class[text[i] = more_of[i]];
+            if (kinds & DJS_BREAK) word = at + i + 1;
             all |= kinds;
         }
-        bool ends = all & (LINE | leaf->stop);
+        bool ends = all & (DJS_LINE | leaf->stop);
         text[ends ? 0 : more] = 0; /* as djs_leaf_add has it */
         *classes = all;
         if (ends) return false;
@@ -806,7 +747,7 @@ bool djs_leaf_catch_up(djs_leaf *leaf, djs_page *page, djs_edits *edits) {
 }
 
 void djs_leaf_wait(djs_leaf *leaf, size_t n) {
-    leaf->wake = LINE;
+    leaf->wake = DJS_LINE;
     leaf->patience = leaf->text.len + n;
 }
 
