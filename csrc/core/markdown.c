@@ -406,14 +406,15 @@ static void trim(djs_markdown *md) {
         if (!djs_buf_trim(bufs[i])) djs_memory_fail(DJS_ENOMEM);
 }
 
+static bool holds(const djs_markdown *md) { return md->options.mode == DJS_HOLD; }
+
 static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     *edits = &md->edits;
     djs_edits_clear(&md->edits);
     if (md->failed) return md->failed;
     if (md->finished) return DJS_OK;
     if (!last && md->shown == md->text.len) return DJS_OK; /* nothing new */
-    bool hold = md->options.mode == DJS_HOLD;
-    if (!last && !hold && !md->ahead && show_more(md)) return md->failed = djs_edits_status(&md->edits);
+    if (!last && !holds(md) && !md->ahead && show_more(md)) return md->failed = djs_edits_status(&md->edits);
     if (setjmp(*djs_memory_enter(&md->memory))) {
         md->failed = djs_memory_leave();
         djs_memory_free(&md->memory);
@@ -437,7 +438,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         md->finished = true;
         djs_buf_free(&md->text);
         md->shown = 0;
-    } else if (hold) {
+    } else if (holds(md)) {
         djs_hold_show(&md->spine, md->options.fill);
     } else {
         djs_tail_show(&md->spine, md->text.ptr, md->text.len, lines);

@@ -387,6 +387,13 @@ static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
     return true;
 }
 
+/* Does the unfinished line go on with the growing block for sure, so that what has settled is all there is
+ * before it? */
+static bool goes_on_raw(const djs_spine *s, const uint8_t *line, size_t n) {
+    size_t start;
+    return takes_lines(s->growing) && !is_blank(line, n) && is_text(s, line, n, &start);
+}
+
 /* The same for nothing but letters and the like, which most frames bring. */
 static bool more_raw(djs_spine *s, const uint8_t *line, size_t n) {
     static const bool odd[256] = {['\n'] = true, ['\r'] = true, ['&'] = true, ['<'] = true,
@@ -620,6 +627,7 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
     s->wait.wake = 0;
+    if (lines && goes_on_raw(s, line, n)) djs_spine_flush(s);
     if ((s->growing || s->raw_line) && show_raw(s, line, n)) return;
     if (lines) s->row.on = false;
     if (djs_row_show(s, line, n)) return;
