@@ -1,6 +1,6 @@
 /* What the bytes of a text may mean.
  *
- * The law: a byte of no class means nothing but itself, whatever is open before it.
+ * The law: a byte of no class but DJS_BREAK means nothing but itself, whatever is open before it.
  *
  * SPDX-License-Identifier: MIT */
 #include "bytes.h"
@@ -17,8 +17,8 @@ const uint16_t djs_class[256] = {
     ['\''] = DJS_AT,
     ['('] = DJS_AT | DJS_BREAK,
     [')'] = DJS_AT,
-    ['<'] = DJS_OTHER | DJS_AT,
-    ['>'] = DJS_OTHER | DJS_AT | DJS_TAG,
+    ['<'] = DJS_OTHER | DJS_ENTITY | DJS_AT,
+    ['>'] = DJS_OTHER | DJS_ENTITY | DJS_AT | DJS_TAG,
     ['\\'] = DJS_OTHER | DJS_AT | DJS_ESCAPE | DJS_STOP_CELL,
     ['|'] = DJS_STOP_CELL,
     ['#'] = DJS_STOP_HEADING,
@@ -27,12 +27,13 @@ const uint16_t djs_class[256] = {
     ['_'] = DJS_HELD | DJS_BREAK,
     ['`'] = DJS_HELD,
     ['~'] = DJS_HELD | DJS_BREAK,
-    ['&'] = DJS_OTHER,
+    ['&'] = DJS_OTHER | DJS_ENTITY,
     [':'] = DJS_OTHER,
     ['@'] = DJS_OTHER,
     ['['] = DJS_OTHER | DJS_ESCAPE,
     [']'] = DJS_OTHER | DJS_CLOSER,
     ['w'] = DJS_WWW,
     ['$'] = DJS_DOLLAR,
-    [0x80 ... 0xFF] = DJS_BREAK,
+    [0x80 ... 0xFD] = DJS_BREAK,
+    [0xFE ... 0xFF] = DJS_BREAK | DJS_ENTITY,
 };

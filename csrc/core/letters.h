@@ -10,11 +10,15 @@
 static inline bool djs_letters_may(const djs_spine *s) {
     const djs_leaf *leaf = &s->leaf;
     return leaf->on && leaf->quiet && leaf->line && !leaf->wake && !leaf->unsent &&
-           leaf->seen >= leaf->text.len && !s->growing && !s->raw_line && !s->wait.wake;
+           leaf->seen >= leaf->text.len && !s->growing && !s->wait.wake;
 }
 
 /* Shows more of it, if it does; the edits are empty. Otherwise nothing is done, and djs_tail_more is to be
  * asked. */
-bool djs_letters_more(djs_spine *s, const uint8_t *line, size_t n);
+bool djs_letters_more(djs_spine *s, djs_buf *line);
+
+/* The same in code. */
+static inline bool djs_letters_may_code(const djs_spine *s) { return s->raw_line && !s->options->math; }
+bool djs_letters_code(djs_spine *s, djs_buf *line);
 
 #endif

@@ -454,11 +454,17 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     return md->failed = status;
 }
 
-djs_status djs_markdown_frame(djs_markdown *md, const djs_edits **edits) {
-    if (!djs_letters_may(&md->spine) || md->failed || md->ahead || md->shown == md->text.len)
-        return turn(md, false, edits);
+/* Are letters all that is new? */
+static bool show_letters(djs_markdown *md) {
+    djs_spine *s = &md->spine;
+    bool code = djs_letters_may_code(s);
+    if (!(code || djs_letters_may(s)) || md->failed || md->ahead || md->shown == md->text.len) return false;
     djs_edits_clear(&md->edits);
-    if (!djs_letters_more(&md->spine, md->text.ptr, md->text.len)) return turn(md, false, edits);
+    return code ? djs_letters_code(s, &md->text) : djs_letters_more(s, &md->text);
+}
+
+djs_status djs_markdown_frame(djs_markdown *md, const djs_edits **edits) {
+    if (!show_letters(md)) return turn(md, false, edits);
     *edits = &md->edits;
     md->shown = md->text.len;
     return DJS_OK;

@@ -500,16 +500,21 @@ static size_t take_spans(djs_leaf *leaf, const uint8_t *text, size_t n, unsigned
 /* May plain text follow as it is? Not near an address, whose end depends on what follows: one of the web goes
  * on to the next space, a mailbox only in ASCII, and so does an entity, which may be an "@". */
 static bool is_quiet(const djs_leaf *leaf, const djs_inlines *in) {
+    static const bool idle[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'v'] = true, ['x' ... 'z'] = true, ['-'] = true,
+        ['.'] = true,         ['_'] = true,         ['/'] = true,         ['#'] = true,         [';'] = true};
     const uint8_t *text = leaf->text.ptr;
     bool mail = true;
     if (in->told <= leaf->context || !(in->open_end || in->closed)) return false;
-    for (size_t i = in->told; i-- > in->apart && !cmark_isspace(text[i]);) {
+    for (size_t i = in->told; i-- > in->apart;) {
+        while (i > in->apart && idle[text[i]]) i--; /* words may be long */
         uint8_t c = text[i];
+        if (cmark_isspace(c)) break;
         if ((c == ':' && text[i + 1] == '/') || (c == 'w' && i && text[i - 1] == 'w')) return false;
         if (mail &&
             (c == '&' || (c == '@' && i && (cmark_isalnum(text[i - 1]) || strchr(".+-_", text[i - 1])))))
             return false;
-        mail = mail && (cmark_isalnum(c) || strchr(".-_/#;", c));
+        mail = mail && (idle[c] || c == 'w');
     }
     return true;
 }
