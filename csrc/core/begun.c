@@ -20,6 +20,7 @@
 #include "begun.h"
 #include "complete.h"
 #include "follow.h"
+#include "plain.h"
 #include <cmark_ctype.h>
 
 static size_t spaces(const uint8_t *line, size_t i, size_t n) {

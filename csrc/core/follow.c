@@ -9,6 +9,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "follow.h"
+#include "plain.h"
 
 void djs_follow_add(djs_spine *s, const uint8_t *text, size_t n) {
     djs_status status = djs_leaf_add(&s->leaf, text, n);

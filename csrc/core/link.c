@@ -19,6 +19,7 @@
 #include "complete.h"
 #include "plain.h"
 #include "url.h"
+#include "wait.h"
 #include <cmark_ctype.h>
 
 #define LINK_BEGUN "<a href=\"#\">"

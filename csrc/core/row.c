@@ -15,6 +15,7 @@
  * SPDX-License-Identifier: MIT */
 #include "row.h"
 #include "follow.h"
+#include "plain.h"
 #include <cmark_ctype.h>
 
 static const cmark_node *table_of(const djs_spine *s) {

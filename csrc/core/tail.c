@@ -20,6 +20,7 @@
 #include "begun.h"
 #include "complete.h"
 #include "follow.h"
+#include "plain.h"
 #include "row.h"
 #include <cmark_ctype.h>
 #include <inlines.h>
