@@ -77,6 +77,30 @@ class Batch:
 
     def __bool__(self) -> bool: ...
 
+class FrameLog:
+    """The newest frames of one stream: the last one, however large, and most_bytes at most of those before.
+
+    Raises ValueError for most_bytes that are not from 0 to 1 GiB.
+    """
+
+    def __new__(cls, most_bytes: int, /) -> FrameLog: ...
+    def append(self, seq: int, frame: str, /) -> None:
+        """Frame seq. When it is not the last one's plus 1, those before are gone; without memory it, too.
+
+        Raises ValueError for a seq that is not above the last one's.
+        """
+
+    def after(self, seq: int, /) -> list[str] | None:
+        """The frames after seq; None when the first of them is gone. Raises MemoryError."""
+
+    @property
+    def first(self) -> int:
+        """seq of the oldest frame that is here; of the next, when none is."""
+
+    @property
+    def last(self) -> int:
+        """seq of the newest frame; one below the first, when none is here."""
+
 def frame_counts() -> tuple[int, int, int]:
     """What all batches have encoded: how many frames, their bytes, the ops that were merged away."""
 

@@ -104,7 +104,7 @@ class Record:
                     self._outgrow()
             except (OverflowError, MemoryError):
                 self._outgrow()
-        (self._log or self.open()).append(seq, frame)
+        (self._log or self.open()).append(seq, frame, self.handed)
 
     def _outgrow(self) -> None:
         self._merged = None

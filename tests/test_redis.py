@@ -267,7 +267,7 @@ async def test_what_never_was_is_gone(stores: Stores) -> None:
 
 async def test_texts_of_every_kind(stores: Stores) -> None:
     producer = Producer(stores.near)
-    for number, text in enumerate(["", "\r\n$-1\r\n", "\0", "🙂 é", "\ud83d", "x" * 1000], 1):
+    for number, text in enumerate(["", "\r\n$-1\r\n", "\0", "🙂 é", "x" * 1000], 1):
         producer.frames.append(text)
         producer.log.append(number, text)
         await asyncio.sleep(0.02)
@@ -539,7 +539,7 @@ async def test_a_long_outage_costs_the_log_and_no_more(server: RedisServer) -> N
         await producer.produce(20, 0.01)
         server.kill()
         await producer.produce(2000, size=100)
-        frames = producer.log.frames[1]
+        frames = producer.log.frames.after(producer.log.frames.first - 1)
         assert sum(map(len, frames)) <= LOG_BYTES < len(producer.page)
         await asyncio.sleep(0.3)
         server.start()

@@ -91,7 +91,8 @@ async def test_nothing_of_the_old_stream_follows_the_token_of_the_new_one() -> N
     await page.stream_text("reply", "new")
     await page.stream_done("reply")
     await asyncio.sleep(0.05)
-    epochs = [message.get("e") or message["epoch"] for message in map(json.loads, sink.messages)]
+    messages = map(json.loads, sink.messages)
+    epochs = [m.get("e") or m.get("epoch") or m["snapshot"]["e"] for m in messages]
     assert len(set(epochs)) == 2
     assert epochs == sorted(epochs, key=epochs.index), sink.messages
     first.stream_detach()

@@ -51,7 +51,8 @@ static int core_exec(PyObject *module) {
         add_type(module, &Fragment_spec, &state->fragment_type) ||
         add_type(module, &BatchOwner_spec, &state->owner_type) ||
         add_type(module, &Deadline_spec, &state->deadline_type) ||
-        add_type(module, &Finished_spec, &state->finished_type) || add_type(module, &TextMethod_spec, NULL))
+        add_type(module, &Finished_spec, &state->finished_type) || add_type(module, &FrameLog_spec, NULL) ||
+        add_type(module, &TextMethod_spec, NULL))
         return -1;
     if (finished_add_constants(module)) return -1;
     if (PyModule_AddFunctions(module, batch_functions)) return -1;

@@ -27,7 +27,7 @@ djs_state *djs_state_of(PyTypeObject *type);
  * was too big, closed or wrong, in a few words with the remedy. */
 PyObject *djs_raise_status(djs_status status, const char *what);
 
-extern PyType_Spec Batch_spec, BatchOwner_spec, Deadline_spec, Finished_spec, Fragment_spec,
+extern PyType_Spec Batch_spec, BatchOwner_spec, Deadline_spec, Finished_spec, Fragment_spec, FrameLog_spec,
     MarkdownStream_spec, TextMethod_spec;
 
 /* Of a BatchOwner, borrowed; NULL when object is none, or has none. */

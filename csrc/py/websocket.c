@@ -16,12 +16,10 @@ static PyObject *websocket_message(PyObject *module, PyObject *text) {
         return NULL;
     }
     if (djs_unicode_ready(text) < 0) return NULL;
-    /* AsUTF8AndSize would keep the bytes of what is not ASCII with the str, which a log may hold for long. */
-    bool ascii = PyUnicode_IS_COMPACT_ASCII(text);
-    PyObject *encoded = ascii ? NULL : PyUnicode_AsUTF8String(text);
-    if (!ascii && !encoded) return NULL;
-    const void *bytes = ascii ? PyUnicode_DATA(text) : (void *)PyBytes_AS_STRING(encoded);
-    uint64_t n = (uint64_t)(ascii ? PyUnicode_GET_LENGTH(text) : PyBytes_GET_SIZE(encoded)), length = n;
+    Py_ssize_t size;
+    const char *bytes = PyUnicode_AsUTF8AndSize(text, &size); /* a log may have asked before: made once */
+    if (!bytes) return NULL;
+    uint64_t n = (uint64_t)size, length = n;
     size_t width = n < LENGTH_16 ? 0 : n <= 0xffff ? 2 : 8;
     PyObject *out = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(2 + width + n));
     if (out) {
@@ -31,7 +29,6 @@ static PyObject *websocket_message(PyObject *module, PyObject *text) {
         for (size_t i = width; i; i--, length >>= 8) to[1 + i] = (uint8_t)length;
         memcpy(to + 2 + width, bytes, n);
     }
-    Py_XDECREF(encoded);
     return out;
 }
 

@@ -38,7 +38,7 @@ _LOOK_AGAIN_S = 0.02
 class ChannelsSink:
     """The WebSocket of one consumer."""
 
-    __slots__ = ("_consumer", "_forward", "_open", "_protocol", "_transport", "form", "send")
+    __slots__ = ("_consumer", "_extended", "_forward", "_open", "_protocol", "_transport", "form", "send")
 
     def __init__(self, consumer: Any, form: int = FORM_DJUST) -> None:
         """consumer: has ``send(text_data=…)`` as Channels' consumers have, or ``send_json(object)``.
@@ -51,13 +51,15 @@ class ChannelsSink:
         self._transport: Any = None
         self._protocol: Any = None
         self._open: Any = None
+        self._extended = False  # has the handshake agreed on an extension?
         self.send: Callable[[str], Awaitable[object]] = self._send_first
 
     def _send_first(self, text: str) -> Awaitable[object]:
-        """By now the consumer has the server's send."""
+        """By now the consumer has the server's send, and the handshake is over."""
         self._transport = transport_of(getattr(self._consumer, "base_send", None))
         self._protocol = protocol_of(self._consumer)
         self._open = None if self._protocol is None else open_state()
+        self._extended = self._protocol is not None and bool(self._protocol.conn.extensions)
         if is_unlimited(self._transport):
             self.send = self._send_slowly
         else:
@@ -67,17 +69,13 @@ class ChannelsSink:
     def _send_at_once(self, text: str) -> Awaitable[object]:
         """What the server's send does when it need not wait; written with the others of a tick."""
         server = self._protocol
-        if server.close_sent or server.disconnected or not server.writable.is_set():
+        if server.disconnected or server.conn.state is not self._open or not server.writable.is_set():
             return self._forward(text)
-        connection = server.conn
-        try:
-            if connection.extensions or connection.state is not self._open:
-                connection.send_text(text.encode())
-                message = b"".join(connection.data_to_send())
-            else:
-                message = websocket_message(text)  # the same, at a tenth of the cost
-        except Exception:  # the connection is being closed
-            return self._forward(text)
+        if self._extended:  # compression
+            server.conn.send_text(text.encode())
+            message = b"".join(server.conn.data_to_send())
+        else:
+            message = websocket_message(text)  # the same, at a tenth of the cost
         write(server.transport, message)
         return FINISHED
 

@@ -13,8 +13,8 @@ snapshot stands for all the frames before it; where that is not there either, th
 nothing.
 
 A stream id is random (``secrets.token_urlsafe(16)``) and made when a stream is opened, so a name that is
-started again has a new one, whose frames count from 1. Frames and snapshots are texts that a store does not
-look into. Checked by tests/test_resume.py and tests/test_redis.py.
+started again has a new one, whose frames count from 1. Frames and snapshots are texts, without lone
+surrogates, that a store does not look into. Checked by tests/test_resume.py and tests/test_redis.py.
 """
 
 from __future__ import annotations
@@ -56,8 +56,11 @@ class Log(Protocol):
     """Called, in that loop, when somebody begins to follow: from then on the stream's own reader is one of
     several and must not hold the others. A store that learns of it late, or never, calls late or never."""
 
-    def append(self, seq: int, frame: str) -> None:
+    def append(self, seq: int, frame: str, handed: bool = True) -> None:
         """Keep frame seq, which is the last one's plus 1, and give it to those who follow.
+
+        handed: has anybody who has seen the frames before it what it takes to come back? If not, and nobody
+        follows, whoever comes needs all of them: a snapshot. The frame itself need not be kept then.
 
         Never waits and never raises: what a store cannot keep is gone for its readers, not for the producer.
         """

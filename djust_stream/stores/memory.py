@@ -4,10 +4,10 @@
 
 The law is the store's (stores/__init__.py). A log holds its newest frame and ``log_bytes`` of those before;
 who is further back gets the stream's own snapshot, made when it is asked for and not before. So a stream with
-nobody behind pays one append to a list for each frame.
+nobody behind pays one copy of each frame to where the last one ends; one that nobody can come back to, none.
 
-Streams and those who follow them may live in different event loops (threads): the list and its first seq are
-read and replaced together, and a snapshot is made in the stream's loop, which alone knows what it stands for.
+Streams and those who follow them may live in different event loops (threads): the frames have a lock of their
+own, and a snapshot is made in the stream's loop, which alone knows what it stands for.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from math import inf
 from threading import Lock
 from time import monotonic
 
+from .._core import FrameLog
 from . import Piece, Snapshot
 
-#: What a str takes beyond its characters: many small frames are more than their text.
-_FRAME_BYTES = 64
 #: Of more frames the snapshot is shorter, and sooner shown, for a reader that has none of them.
 _FEW = 20
 
@@ -55,20 +54,22 @@ class MemoryStore:
             return
         with _Follower(log) as follower:
             while True:
-                first, frames = log.frames
+                frames, last = log.frames, log.seq
+                behind = seq < last and not frames.first <= seq + 1 <= last <= frames.last
                 made = None
-                if seq + 1 < first or (seq == 0 and len(frames) > _FEW):
+                if behind or (seq == 0 and last > _FEW):
                     made = await log.snapshot()
                 if made is not None:
                     seq, text = made
                     yield Piece("snapshot", seq, (text,))
-                elif seq + 1 < first:
+                elif behind:
                     yield Piece("gone", seq)
                     return
-                elif seq < log.seq:
-                    texts = frames[seq + 1 - first :]
-                    seq += len(texts)
-                    yield Piece("frames", seq, texts)
+                elif seq < last:
+                    texts = frames.after(seq)
+                    if texts is not None:  # else it has just fallen behind
+                        seq += len(texts)
+                        yield Piece("frames", seq, texts)
                 elif log.ended:
                     yield Piece("end", seq, (log.note,) if log.note else ())
                     return
@@ -116,14 +117,12 @@ class MemoryLog:
     """The newest frames of one stream."""
 
     __slots__ = (
-        "_bytes",
         "_followers",
         "_id",
         "_keep_s",
         "_left_at",
         "_lock",
         "_loop",
-        "_most_bytes",
         "_snapshot",
         "_store",
         "ended",
@@ -137,7 +136,6 @@ class MemoryLog:
 
     def __init__(self, store: MemoryStore, stream_id: str, snapshot: Snapshot, keep_s: float) -> None:
         self._store = store
-        self._most_bytes = store.log_bytes
         self._id = stream_id
         self._snapshot = snapshot
         self._keep_s = keep_s
@@ -145,8 +143,7 @@ class MemoryLog:
         self._followers: list[_Follower] = []  # replaced, never changed
         self._lock = Lock()  # of those who replace it
         self._left_at = -inf
-        self._bytes = 0
-        self.frames: tuple[int, list[str]] = (1, [])  # seq of the first, and all; replaced together
+        self.frames = FrameLog(store.log_bytes)
         self.seq = 0
         self.ended = False
         self.note = ""
@@ -156,13 +153,11 @@ class MemoryLog:
 
     # -- the producer's side -----------------------------------------------------------------------
 
-    def append(self, seq: int, frame: str) -> None:
+    def append(self, seq: int, frame: str, handed: bool = True) -> None:
         """Keep frame seq; see Log."""
-        self.frames[1].append(frame)
+        if handed or self._followers:
+            self.frames.append(seq, frame)
         self.seq = seq
-        self._bytes += len(frame) + _FRAME_BYTES
-        if self._bytes > self._most_bytes:
-            self._trim()
         if self._followers:
             self._wake()
 
@@ -230,17 +225,6 @@ class MemoryLog:
     def _wake(self) -> None:
         for follower in self._followers:
             follower.wake()
-
-    def _trim(self) -> None:
-        """Half of it goes at a time: the cost of a frame stays what it is. The newest frame stays, however
-        large: a reader that keeps up needs no snapshot."""
-        first, frames = self.frames
-        keep, left = len(frames) - 1, self._most_bytes // 2
-        while keep and left >= len(frames[keep - 1]) + _FRAME_BYTES:
-            keep -= 1
-            left -= len(frames[keep]) + _FRAME_BYTES
-        self.frames = (first + keep, frames[keep:])
-        self._bytes = self._most_bytes // 2 - left + len(frames[-1]) + _FRAME_BYTES
 
 
 def _nothing() -> None:

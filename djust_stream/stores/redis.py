@@ -140,8 +140,8 @@ class RedisLog(MemoryLog):
     def stream_id(self) -> str:
         return self._id
 
-    def append(self, seq: int, frame: str) -> None:
-        """Keep frame seq; see Log."""
+    def append(self, seq: int, frame: str, handed: bool = True) -> None:
+        """Keep frame seq; see Log. Who follows in another process is not known here: all are kept."""
         super().append(seq, frame)
         self._lane.write(self)
 
@@ -177,7 +177,7 @@ class RedisLog(MemoryLog):
                 ("DEL", self.key, self.key + ":state"),
                 ("HSET", self.key + ":state", "lane", self._lane.name),
             ]
-        first, frames = self.frames
+        first = self.frames.first
         snapshot_at, size = self._snapshot_at, self._bytes_there
         if self._there + 1 < first or size > self._store.log_bytes // 2:
             # Frames since the last snapshot stay: readers in other processes are some frames behind, and need
@@ -189,8 +189,8 @@ class RedisLog(MemoryLog):
             out.append(("XTRIM", self.key, "MINID", f"{below}-0"))
             snapshot_at, size = self.seq, 0
         must_be = ("NOMKSTREAM",) if self._filled else ()
-        for seq in range(max(self._there + 1, first), self.seq + 1):
-            text = frames[seq - first]
+        behind = max(self._there, first - 1)
+        for seq, text in enumerate(self.frames.after(behind) or (), behind + 1):
             size += len(text) + _ENTRY_BYTES
             out.append(("XADD", self.key, *must_be, f"{seq}-0", "f", text))
         if self.over and not self.finished:
@@ -232,7 +232,7 @@ class RedisLog(MemoryLog):
         last, minor = map(int, facts["last-generated-id"].split("-"))
         entry = facts["first-entry"]
         whole = not entry or int(entry[0].split("-")[0]) + facts["length"] - minor - 1 == last
-        gone_here = last < self._there and last + 1 < self.frames[0]
+        gone_here = last < self._there and last + 1 < self.frames.first
         if not whole or not state or gone_here or (minor and not self.over):
             self.known = self.finished = False
         else:
