@@ -401,7 +401,7 @@ static void note_capped(const djs_markdown_options *options, const cmark_map *ma
 /* A stream that waits for more holds what its open blocks need, however long the last ones were. */
 static void trim(djs_markdown *md) {
     djs_buf *bufs[] = {&md->text, &md->page.tail, &md->spine.html, &md->spine.spare, &md->spine.leaf.text};
-    if (!md->spine.leaf.on) djs_buf_clear(&md->spine.leaf.text);
+    if (!md->spine.leaf.on && !md->spine.row.on) djs_buf_clear(&md->spine.leaf.text);
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
         if (!djs_buf_trim(bufs[i])) djs_memory_fail(DJS_ENOMEM);
 }
