@@ -20,6 +20,7 @@
 #include "begun.h"
 #include "complete.h"
 #include "follow.h"
+#include "plain.h"
 #include <cmark_ctype.h>
 
 static size_t spaces(const uint8_t *line, size_t i, size_t n) {
@@ -116,6 +117,7 @@ static bool may_define(const cmark_strbuf *content) {
 }
 
 static bool is_certain(djs_spine *s, const uint8_t *line, size_t n) {
+    enum { MOST = 16 }; /* containers that begin in one line */
     const cmark_node *open = s->live->current;
     const djs_render_options *options = s->options;
     if (s->raw || s->notes || options->math || options->alerts || s->growing) return false;
@@ -132,7 +134,7 @@ static bool is_certain(djs_spine *s, const uint8_t *line, size_t n) {
     }
     size_t at = skip_open(s, line, n), length;
     if (at == SIZE_MAX) return false;
-    for (bool inside = false;; inside = true) {
+    for (size_t inside = 0; inside < MOST; inside++) {
         size_t indent = spaces(line, at, n);
         at += indent;
         if (indent > 3 || at == n) return false; /* code */
@@ -142,6 +144,7 @@ static bool is_certain(djs_spine *s, const uint8_t *line, size_t n) {
         at += length;
         if (at == n) return false;
     }
+    return false;
 }
 
 /* The content is to be what the line says so far. */

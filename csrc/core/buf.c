@@ -1,8 +1,8 @@
 /* Growable bytes.
  *
  * The law: after any call, ptr[0..len) holds what was appended before the
- * first error, and status says what that error was. Capacity grows by half,
- * so n appended bytes cost O(n) in all.
+ * first error, and status says what that error was. Capacity doubles while
+ * it is small, then grows by half, so n appended bytes cost O(n) in all.
  *
  * Limits: DJS_MAX_BUF, then DJS_ETOOBIG.
  * Checked by: tests/c/test_buf.c, and test_oom.c for every allocation.
@@ -52,13 +52,14 @@ static bool resize(djs_buf *b, size_t cap) {
 }
 
 bool djs_buf_more(djs_buf *b, size_t n) {
+    enum { SMALL = 4096 };
     if (b->status) return false;
     if (n <= b->cap - b->len) return true;
     if (n > DJS_MAX_BUF - b->len) {
         b->status = DJS_ETOOBIG;
         return false;
     }
-    size_t cap = b->cap + b->cap / 2;
+    size_t cap = b->cap + (b->cap < SMALL ? b->cap : b->cap / 2);
     if (cap > DJS_MAX_BUF) cap = DJS_MAX_BUF;
     if (cap < b->len + n) cap = b->len + n;
     if (cap < 128) cap = 128;

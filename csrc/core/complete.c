@@ -269,7 +269,12 @@ size_t djs_text_told(const uint8_t *text, size_t n) {
     size_t back;
     bool ended = false;
     if (n && text[n - 1] == '\n') n--; /* cmark ends each line with one, the unfinished one, too */
-    while (n && (back = hold(text, n, &ended))) n -= back;
+    for (; n; n -= back) {
+        uint8_t c = text[n - 1];
+        back = kind[c] & (SPACE | MARKER) && (n < 2 || text[n - 2] != '\\'); /* a run of them is long */
+        if (back) ended |= c != '_';
+        else if (!(back = hold(text, n, &ended))) break;
+    }
     return n;
 }
 

@@ -5,9 +5,9 @@
  * bytes that were parsed before takes n, and DJS_EFFORT_ONCE. Plain text earns, and takes next to
  * nothing, so that what comes after it is shown with each frame; where nothing
  * gets firm for long, an emphasis or a marker that never ends, the bytes run
- * out, and the page grows in larger steps: a fifth of what is open each.
+ * out, and the page grows in larger steps: a quarter of what is open each.
  *
- *     10,000 times "*a "    parsed with each frame of 4 bytes: 112 million bytes; so 198 thousand
+ *     10,000 times "*a "    parsed with each frame of 4 bytes: 112 million bytes; so 168 thousand
  *
  * What was saved up is no more than DJS_EFFORT_FREE, or what is asked for. Short texts are parsed in any case
  * (look_again of tail.c): a few bytes a frame, and 4 KiB in mode raw.
@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { DJS_EFFORT = 5, DJS_EFFORT_FREE = 48 << 10, DJS_EFFORT_ONCE = 24 };
+enum { DJS_EFFORT = 4, DJS_EFFORT_FREE = 48 << 10, DJS_EFFORT_ONCE = 24 };
 
 typedef struct {
     size_t fed;   /* bytes of text in all */

@@ -9,6 +9,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "follow.h"
+#include "plain.h"
 
 void djs_follow_add(djs_spine *s, const uint8_t *text, size_t n) {
     djs_status status = djs_leaf_add(&s->leaf, text, n);
@@ -179,9 +180,11 @@ bool djs_follow_settle(djs_spine *s, djs_render *r, cmark_node *node) {
     size_t end = size;
     while (end > leaf->taken && node->content.ptr[end - 1] == '\n') end--;
     djs_follow_add(s, node->content.ptr + leaf->taken, end - leaf->taken);
-    leaf->final = true;
-    bool shown = !r->notes && (leaf->known == leaf->text.len || djs_leaf_catch_up(leaf, s->page, s->edits)) &&
-                 djs_leaf_is_shown(leaf);
+    djs_render rest = *r;
+    rest.out = &s->spare;
+    bool shown = !r->notes && djs_leaf_end(leaf, &rest, s->page, s->edits);
+    djs_spine_check(&s->page->tail);
+    if (!shown) djs_buf_clear(&s->misses); /* they will be noted again */
     djs_buf_put(&s->html, s->page->tail.ptr + head, (shown ? s->page->tail.len : leaf->firm) - head);
     r->mark = s->html.len;
     djs_buf_put(&s->misses, leaf->misses.ptr, shown ? leaf->misses.len : leaf->missed);

@@ -103,3 +103,10 @@ void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_effort *effort, djs_page *
     if (in.firm > leaf->context) forget(leaf, firm_html, in.firm);
     else leaf->firm += firm_html;
 }
+
+bool djs_leaf_end(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits) {
+    leaf->final = true;
+    return (leaf->known == leaf->text.len || djs_link_show(leaf, r, page, edits) ||
+            djs_leaf_catch_up(leaf, page, edits)) &&
+           djs_leaf_is_shown(leaf);
+}

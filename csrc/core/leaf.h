@@ -77,4 +77,8 @@ djs_status djs_leaf_add(djs_leaf *leaf, const uint8_t *text, size_t n);
  * amends the page. When that takes more than there is, a later call does. */
 void djs_leaf_show(djs_leaf *leaf, djs_render *r, djs_effort *effort, djs_page *page, djs_edits *edits);
 
+/* Nothing follows: shows the rest of it, as far as that needs no parser. Is all of it on the page then? Else
+ * what stands there after what is firm is to be rendered. */
+bool djs_leaf_end(djs_leaf *leaf, djs_render *r, djs_page *page, djs_edits *edits);
+
 #endif

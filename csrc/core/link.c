@@ -19,6 +19,7 @@
 #include "complete.h"
 #include "plain.h"
 #include "url.h"
+#include "wait.h"
 #include <cmark_ctype.h>
 
 #define LINK_BEGUN "<a href=\"#\">"
@@ -217,11 +218,11 @@ static djs_bracket bracket(djs_leaf *leaf, const djs_render *r, size_t at, size_
         return is_label(leaf, next + 1, to) && is_undefined(r, text, next + 1, to, true) ? LITERAL : PARSE;
     }
     while (next < n && text[next] == ' ') next++;
-    if (next == n || djs_text_told(text, n) <= end + 1) { /* what follows decides */
+    if (!leaf->final && (next == n || djs_text_told(text, n) <= end + 1)) { /* what follows decides */
         leaf->patience = n;
         return undefined || is_undefined(r, text, at + 1, end, false) ? WAITS : PARSE;
     }
-    if (strchr(":!*_`~\\", text[end + 1])) return PARSE;
+    if (end + 1 < n && strchr(":!*_`~\\", text[end + 1])) return PARSE;
     return undefined || is_undefined(r, text, at + 1, end, true) ? LITERAL : PARSE;
 }
 

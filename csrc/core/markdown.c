@@ -20,6 +20,7 @@
 #include "alert.h"
 #include "hold.h"
 #include "late.h"
+#include "letters.h"
 #include "notes.h"
 #include "tail.h"
 #include "utf8.h"
@@ -135,41 +136,38 @@ static void clean(djs_buf *out, const uint8_t *bytes, size_t n) {
     }
 }
 
-/* ASCII, without NUL, is clean as it is. */
+/* ASCII, without NUL, is clean as it is. n: a word's bytes at least. */
 static bool is_clean(const uint8_t *bytes, size_t n) {
-    size_t i = 0;
-    uint32_t half[2];
-    for (uint64_t word; n - i >= sizeof word; i += sizeof word) {
+    uint64_t word;
+    for (size_t i = 0;; i += sizeof word) {
+        if (i + sizeof word > n) i = n - sizeof word;
         memcpy(&word, bytes + i, sizeof word);
         if ((word | (word - 0x0101010101010101u)) & 0x8080808080808080u) return false;
+        if (i + sizeof word == n) return true;
     }
-    if (n - i >=
-        sizeof *half) { /* most pieces are short: the first and the last four bytes of what is left */
-        memcpy(half, bytes + i, sizeof *half);
-        memcpy(half + 1, bytes + n - sizeof *half, sizeof *half);
-        return !((half[0] | (half[0] - 0x01010101u) | half[1] | (half[1] - 0x01010101u)) & 0x80808080u);
-    }
-    while (i < n && bytes[i] && bytes[i] < 0x80) i++;
-    return i == n;
 }
 
 /* The usual case: valid UTF-8, whose last character may be cut. Otherwise nothing is done. */
 static bool feed_valid(djs_markdown *md, const uint8_t *bytes, size_t n) {
-    if (!md->cut_n && is_clean(bytes, n)) {
-        djs_buf_put(&md->text, bytes, n);
+    size_t cut = md->cut_n, end = cut + n;
+    if (!djs_buf_grow(&md->text, end + sizeof md->cut)) return true;
+    uint8_t *text = md->text.ptr + md->text.len;
+    if (!cut && n >= sizeof(uint64_t) && is_clean(bytes, n)) {
+        memcpy(text, bytes, n);
+        md->text.len += n;
         md->fed += n;
         return true;
     }
-    size_t all = md->cut_n + n, cut;
-    if (!djs_buf_grow(&md->text, all + sizeof md->cut)) return true;
-    uint8_t *text = md->text.ptr + md->text.len;
-    memcpy(text, md->cut, sizeof md->cut); /* all of it: that is one instruction */
-    memcpy(text + md->cut_n, bytes, n);
-    if (!djs_utf8_plain(text, all, &cut)) return false;
-    if (cut) memcpy(md->cut, text + all - cut, sizeof md->cut);
-    md->cut_n = cut;
-    md->text.len += all - cut;
+    uint64_t state = djs_utf8_copy(DJS_UTF8_START, text, md->cut, cut);
+    state = djs_utf8_copy(state, text + cut, bytes, n);
+    if (state == DJS_UTF8_BAD) return false;
     md->fed += n;
+    md->text.len += end;
+    if (state == DJS_UTF8_START) return md->cut_n = 0, true;
+    for (cut = 1; !(text[end - cut] & 0x40); cut++) {} /* back to its first byte */
+    memcpy(md->cut, text + end - cut, sizeof md->cut); /* all of it: that is one instruction */
+    md->cut_n = cut;
+    md->text.len -= cut;
     return true;
 }
 
@@ -403,9 +401,12 @@ static void note_capped(const djs_markdown_options *options, const cmark_map *ma
 /* A stream that waits for more holds what its open blocks need, however long the last ones were. */
 static void trim(djs_markdown *md) {
     djs_buf *bufs[] = {&md->text, &md->page.tail, &md->spine.html, &md->spine.spare, &md->spine.leaf.text};
+    if (!md->spine.leaf.on && !md->spine.row.on) djs_buf_clear(&md->spine.leaf.text);
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
         if (!djs_buf_trim(bufs[i])) djs_memory_fail(DJS_ENOMEM);
 }
+
+static bool holds(const djs_markdown *md) { return md->options.mode == DJS_HOLD; }
 
 static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     *edits = &md->edits;
@@ -413,8 +414,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     if (md->failed) return md->failed;
     if (md->finished) return DJS_OK;
     if (!last && md->shown == md->text.len) return DJS_OK; /* nothing new */
-    bool hold = md->options.mode == DJS_HOLD;
-    if (!last && !hold && !md->ahead && show_more(md)) return md->failed = djs_edits_status(&md->edits);
+    if (!last && !holds(md) && !md->ahead && show_more(md)) return md->failed = djs_edits_status(&md->edits);
     if (setjmp(*djs_memory_enter(&md->memory))) {
         md->failed = djs_memory_leave();
         djs_memory_free(&md->memory);
@@ -438,7 +438,7 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
         md->finished = true;
         djs_buf_free(&md->text);
         md->shown = 0;
-    } else if (hold) {
+    } else if (holds(md)) {
         djs_hold_show(&md->spine, md->options.fill);
     } else {
         djs_tail_show(&md->spine, md->text.ptr, md->text.len, lines);
@@ -454,7 +454,22 @@ static djs_status turn(djs_markdown *md, bool last, const djs_edits **edits) {
     return md->failed = status;
 }
 
-djs_status djs_markdown_frame(djs_markdown *md, const djs_edits **edits) { return turn(md, false, edits); }
+/* Are letters all that is new? */
+static bool show_letters(djs_markdown *md) {
+    djs_spine *s = &md->spine;
+    bool code = djs_letters_may_code(s);
+    if (!(code || djs_letters_may(s)) || md->failed || md->ahead || md->shown == md->text.len) return false;
+    djs_edits_clear(&md->edits);
+    return code ? djs_letters_code(s, &md->text) : djs_letters_more(s, &md->text);
+}
+
+djs_status djs_markdown_frame(djs_markdown *md, const djs_edits **edits) {
+    if (!show_letters(md)) return turn(md, false, edits);
+    *edits = &md->edits;
+    md->shown = md->text.len;
+    return DJS_OK;
+}
+
 djs_status djs_markdown_finish(djs_markdown *md, const djs_edits **edits) { return turn(md, true, edits); }
 
 /* ---- all at once ---- */

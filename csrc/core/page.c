@@ -24,12 +24,6 @@ djs_edit *djs_edits_add(djs_edits *edits, djs_edit_kind kind) {
     return edit;
 }
 
-void djs_edits_clear(djs_edits *edits) {
-    djs_buf_clear(&edits->list);
-    djs_buf_clear(&edits->html);
-    djs_buf_clear(&edits->paths);
-}
-
 void djs_edits_free(djs_edits *edits) {
     djs_buf_free(&edits->list);
     djs_buf_free(&edits->html);

@@ -34,7 +34,11 @@ static inline djs_status djs_edits_status(const djs_edits *edits) {
            : edits->html.status ? edits->html.status
                                 : edits->paths.status;
 }
-void djs_edits_clear(djs_edits *edits);
+static inline void djs_edits_clear(djs_edits *edits) {
+    djs_buf_clear(&edits->list);
+    djs_buf_clear(&edits->html);
+    djs_buf_clear(&edits->paths);
+}
 void djs_edits_free(djs_edits *edits);
 static inline size_t djs_edits_count(const djs_edits *edits) { return edits->list.len / sizeof(djs_edit); }
 

@@ -15,6 +15,7 @@
  * SPDX-License-Identifier: MIT */
 #include "row.h"
 #include "follow.h"
+#include "plain.h"
 #include <cmark_ctype.h>
 
 static const cmark_node *table_of(const djs_spine *s) {
@@ -77,13 +78,13 @@ static void close_cell(djs_spine *s) {
         leaf->text.len--;
         leaf->taken--;
     }
-    leaf->final = true;
-    bool shown = leaf->known == leaf->text.len || djs_leaf_catch_up(leaf, s->page, s->edits);
-    send_tag(s);
     djs_refmap map;
     cmark_parser parser;
     djs_render r = renderer(s, &parser, &map);
-    if (!shown || !djs_leaf_is_shown(leaf)) {
+    bool shown = djs_leaf_end(leaf, &r, s->page, s->edits);
+    send_tag(s);
+    djs_buf_clear(r.out);
+    if (!shown) {
         djs_inlines in = {.text = leaf->text.ptr, .n = leaf->text.len, .from = leaf->context};
         if (in.n > in.from) djs_render_split(&r, &in);
         djs_spine_check(r.out);

@@ -8,11 +8,12 @@
 #ifndef DJS_SPINE_H
 #define DJS_SPINE_H
 
+#include "leaf.h"
 #include "memory.h"
-#include "plain.h"
 #include "notes.h"
 #include "page.h"
 #include "render_html.h"
+#include "wait.h"
 
 /* An open container whose start tag is on the page. */
 typedef struct {

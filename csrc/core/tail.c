@@ -20,6 +20,7 @@
 #include "begun.h"
 #include "complete.h"
 #include "follow.h"
+#include "plain.h"
 #include "row.h"
 #include <cmark_ctype.h>
 #include <inlines.h>
@@ -389,20 +390,14 @@ static bool show_raw(djs_spine *s, const uint8_t *line, size_t n) {
     return true;
 }
 
-/* The same for nothing but letters and the like, which most frames bring. */
-static bool more_raw(djs_spine *s, const uint8_t *line, size_t n) {
-    static const bool odd[256] = {['\n'] = true, ['\r'] = true, ['&'] = true, ['<'] = true,
-                                  ['>'] = true,  [0xFE] = true, [0xFF] = true};
-    if (!s->raw_line || s->options->math) return false;
-    for (size_t i = s->raw_line; i < n; i++)
-        if (odd[line[i]]) return false;
-    djs_page_text(s->page, line + s->raw_line, n - s->raw_line, s->edits);
-    s->raw_line = n;
-    return true;
+/* Does the unfinished line go on with the growing block for sure, so that what has settled is all there is
+ * before it? */
+static bool goes_on_raw(const djs_spine *s, const uint8_t *line, size_t n) {
+    size_t start;
+    return takes_lines(s->growing) && !is_blank(line, n) && is_text(s, line, n, &start);
 }
 
 bool djs_tail_more(djs_spine *s, const uint8_t *line, size_t n) {
-    if (more_raw(s, line, n)) return true;
     if ((s->growing || s->raw_line) && show_raw(s, line, n)) return true;
     if (s->wait.wake && djs_wait_on(&s->wait, line, n)) return true;
     return djs_leaf_more(&s->leaf, line, n, s->page, s->edits);
@@ -600,7 +595,7 @@ static bool defines(djs_spine *s, const uint8_t *line, size_t n) {
  * where little is open; raw, where nothing gets firm, all of a paragraph that somebody would read. Else the
  * page stays behind for a while. */
 static bool look_again(djs_spine *s, size_t n, bool lines) {
-    enum { SHORT = 64, LITTLE = 1024, RAW = 4096, LEVEL = 2 };
+    enum { SHORT = 32, LITTLE = 1024, RAW = 4096, LEVEL = 2 };
     const cmark_node *open = s->live->current;
     size_t effort = n + LEVEL * djs_level_count(s);
     if (open->type == CMARK_NODE_PARAGRAPH && !s->leaf.on)
@@ -623,18 +618,19 @@ void djs_tail_show(djs_spine *s, const uint8_t *line, size_t n, bool lines) {
     djs_leaf *leaf = &s->leaf;
     if (lines) s->raw_line = 0;
     s->wait.wake = 0;
+    if (lines && goes_on_raw(s, line, n)) djs_spine_flush(s);
     if ((s->growing || s->raw_line) && show_raw(s, line, n)) return;
     if (lines) s->row.on = false;
     if (djs_row_show(s, line, n)) return;
-    if (!(leaf->on && leaf->line) && !look_again(s, n, lines)) return;
-    bool rule = !s->raw && s->live->current->type == CMARK_NODE_PARAGRAPH && is_rule(line, n);
-    if (rule && s->rule && !lines) return;
-    s->rule = rule;
     unsigned all;
     if (leaf->on && leaf->line) { /* more of a line that is known to be text */
         leaf->on = djs_leaf_take(leaf, line, n, &all);
         djs_spine_check(&leaf->text);
     }
+    if (!(leaf->on && leaf->line) && !look_again(s, n, lines)) return;
+    bool rule = !s->raw && s->live->current->type == CMARK_NODE_PARAGRAPH && is_rule(line, n);
+    if (rule && s->rule && !lines) return;
+    s->rule = rule;
     if (leaf->on && leaf->line) djs_follow_show(s);
     else if (djs_begun_show(s, line, n)) return;
     else if (leaf->on && is_marker(line, n)) djs_follow_show(s);

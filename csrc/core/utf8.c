@@ -44,48 +44,44 @@ size_t djs_utf8_unfinished(const uint8_t *text, size_t n) {
     return 0;
 }
 
-/* Of a lead byte: how long its character is, which second byte it may have first, and how many more. */
-typedef struct {
-    uint8_t need, low, more;
-} lead;
+/* Unicode's table 3-7 as a machine, NUL not allowed. A state says how many bytes of the character are to
+ * come, or which lead byte narrows the next one. A byte has a row with the state that follows each, in 6 bits
+ * that stand where the state says. */
+enum {
+    START = DJS_UTF8_START,
+    ONE = 6,
+    TWO = 12,
+    THREE = 18,
+    E0 = 24,
+    ED = 30,
+    F0 = 36,
+    F4 = 42,
+    BAD = DJS_UTF8_BAD
+};
 
-static lead lead_of(uint8_t c) {
-    if (c < 0xC2 || c > 0xF4) return (lead){0, 0, 0};
-    if (c < 0xE0) return (lead){2, 0x80, 0x3F};
-    if (c < 0xF0) return (lead){3, c == 0xE0 ? 0xA0 : 0x80, c == 0xE0 || c == 0xED ? 0x1F : 0x3F};
-    return (lead){4, c == 0xF0 ? 0x90 : 0x80, c == 0xF0 ? 0x2F : c == 0xF4 ? 0x0F : 0x3F};
-}
+#define TO(state, next) ((uint64_t)(next) << (state))
+#define ROW(start, one, two, three, e0, ed, f0, f4)                                                          \
+    (TO(START, start) | TO(ONE, one) | TO(TWO, two) | TO(THREE, three) | TO(E0, e0) | TO(ED, ed) |           \
+     TO(F0, f0) | TO(F4, f4) | TO(BAD, BAD))
+#define FIRST(next) ROW(next, BAD, BAD, BAD, BAD, BAD, BAD, BAD)
 
-bool djs_utf8_plain(const uint8_t *text, size_t n, size_t *cut) {
-    size_t i = 0;
-    while (i < n) {
-        uint8_t c = text[i];
-        if (c < 0x80) {
-            if (!c) return false;
-            i++;
-            continue;
-        }
-        size_t left = n - i;
-        /* Most characters: of two bytes, or of three without an exception. */
-        if (left > 1 && c < 0xE0 && c >= 0xC2 && (text[i + 1] & 0xC0) == 0x80) {
-            i += 2;
-            continue;
-        }
-        if (left > 2 && (uint8_t)(c - 0xE1) < 12 && (text[i + 1] & text[i + 2] & 0xC0) == 0x80 &&
-            ((text[i + 1] | text[i + 2]) & 0x40) == 0) {
-            i += 3;
-            continue;
-        }
-        lead l = lead_of(c);
-        if (!l.need || (left > 1 && (uint8_t)(text[i + 1] - l.low) > l.more)) return false;
-        if (l.need > 2 && left > 2 && (text[i + 2] & 0xC0) != 0x80) return false;
-        if (l.need > 3 && left > 3 && (text[i + 3] & 0xC0) != 0x80) return false;
-        if (l.need > left) break;
-        i += l.need;
-    }
-    *cut = n - i;
-    return true;
-}
+const uint64_t djs_utf8_rows[256] = {
+    [0x00] = FIRST(BAD),
+    [0x01 ... 0x7F] = FIRST(START),
+    [0x80 ... 0x8F] = ROW(BAD, START, ONE, TWO, BAD, ONE, BAD, TWO),
+    [0x90 ... 0x9F] = ROW(BAD, START, ONE, TWO, BAD, ONE, TWO, BAD),
+    [0xA0 ... 0xBF] = ROW(BAD, START, ONE, TWO, ONE, BAD, TWO, BAD),
+    [0xC0 ... 0xC1] = FIRST(BAD),
+    [0xC2 ... 0xDF] = FIRST(ONE),
+    [0xE0] = FIRST(E0),
+    [0xE1 ... 0xEC] = FIRST(TWO),
+    [0xED] = FIRST(ED),
+    [0xEE ... 0xEF] = FIRST(TWO),
+    [0xF0] = FIRST(F0),
+    [0xF1 ... 0xF3] = FIRST(THREE),
+    [0xF4] = FIRST(F4),
+    [0xF5 ... 0xFF] = FIRST(BAD),
+};
 
 size_t djs_utf8_valid(const uint8_t *text, size_t n) {
     size_t i = 0, len, bad;

@@ -14,8 +14,16 @@ size_t djs_utf8_unfinished(const uint8_t *text, size_t n);
  * U+FFFD for every maximal part of an ill-formed sequence (Unicode 15, 3.9). */
 void djs_utf8_clean(djs_buf *out, const uint8_t *text, size_t n);
 
-/* Is it valid but for *cut bytes at its end, which begin a character, and without a NUL? */
-bool djs_utf8_plain(const uint8_t *text, size_t n, size_t *cut);
+/* Of the machine in utf8.c that reads UTF-8 without NUL: between two characters; nothing valid. */
+enum { DJS_UTF8_START = 0, DJS_UTF8_BAD = 48 };
+
+extern const uint64_t djs_utf8_rows[256];
+
+/* Copies text, in which the state goes on from what it was before; 63 masks what is of it. */
+static inline uint64_t djs_utf8_copy(uint64_t state, uint8_t *to, const uint8_t *text, size_t n) {
+    for (size_t i = 0; i < n; i++) state = djs_utf8_rows[to[i] = text[i]] >> (state & 63);
+    return state & 63;
+}
 
 /* The length of the valid prefix. */
 size_t djs_utf8_valid(const uint8_t *text, size_t n);
