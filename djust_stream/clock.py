@@ -4,10 +4,10 @@
     clock.add(stream)             # stream.tick(now) is called once an interval, until it returns False
 
 The law: while a member is there, the timer is armed; with none, there is no timer. A late tick stretches
-itself: the next one is an interval after the end of this one, or half of one when ticks take long, so a
-busy loop gets fewer and larger frames and never a backlog of ticks. A tick of many members takes several
-turns of the loop: what came meanwhile, producers and sockets, has its turn between them. In one go, a
-thousand frames would hold the loop for 20 ms; all that falls due in that time wakes at once, and the
+itself: the next one is an interval after the end of this one, or half of one while somebody waits for it,
+so a busy loop gets fewer and larger frames and never a backlog of ticks. A tick of many members takes
+several turns of the loop: what came meanwhile, producers and sockets, has its turn between them. In one go,
+a thousand frames would hold the loop for 20 ms; all that falls due in that time wakes at once, and the
 objects of so many wakings in a row make Python's collector run, in the end over the whole process, for 100
 ms.
 
@@ -164,7 +164,7 @@ class Clock:
         if left:
             self._pause(before - len(left) + 1)
         elif members:
-            self._arm(self.interval_s / 2 if self.busy_s else self.interval_s)
+            self._arm(self.interval_s / 2 if waiting else self.interval_s)
 
     def _pause(self, following: int) -> None:
         """Let the others have a turn, with those who wait for the ticks of the next so many members."""
