@@ -33,9 +33,9 @@ from .outbox import hold, release
 
 log = logging.getLogger("djust_stream")
 
-#: For so long a tick keeps the event loop for itself, and while somebody waits for the rest of it; that goes
-#: on at the loop's next turn.
-_SLICE_S, _SHORT_S = 0.001, 0.0005
+#: For so long, at least and at most, a tick keeps the event loop for itself; what is left of it goes on at
+#: the next turn of the loop.
+_SLICE_S, _MOST_S = 0.0005, 0.002
 #: More intervals from one tick to the next: the loop is busy.
 _BUSY = 1.5
 #: Intervals after which a tick is late: whoever pushes then gives the event loop a turn.
@@ -59,6 +59,7 @@ class Clock:
         "_left",
         "_loop",
         "_members",
+        "_paused",
         "_timer",
         "_waiting",
         "busy_s",
@@ -73,7 +74,7 @@ class Clock:
         self._left: list[Member] = []  # of a tick that is under way
         self._timer: asyncio.Handle | None = None
         self._waiting: dict[Member, asyncio.Future[None]] = {}  # for its tick
-        self._began = 0.0  # the last tick
+        self._began = self._paused = 0.0  # the last tick; when the others got the loop in it
         self.busy_s = 0.0  # how long it takes from one tick to the next, while the loop is busy; else 0
         self._due = 0.0  # when the timer should fire
         self.late = Deadline()  # from then on the loop has not had the turn it was due
@@ -128,6 +129,7 @@ class Clock:
         self.busy_s = since_s if since_s > _BUSY * self.interval_s else 0.0
         self._left = list(self._members)
         self._left.reverse()
+        self._paused = now
         if self._waiting:
             self._pause(1)
         else:
@@ -139,7 +141,9 @@ class Clock:
         members, left, waiting = self._members, self._left, self._waiting
         before = len(left)
         now = monotonic()
-        until = now + (_SHORT_S if waiting else _SLICE_S)
+        # As long as the others did before: with less, busy producers would stretch the tick. But those who
+        # wait for it are busy because of it.
+        until = now + (_SLICE_S if waiting else max(_SLICE_S, min(now - self._paused, _MOST_S)))
         self.late.at = now + _LATE * self.interval_s
         hold()
         while left and monotonic() < until:
@@ -170,6 +174,7 @@ class Clock:
         if self._waiting:
             for member in self._left[-following:]:
                 self._let_go(member)
+        self._paused = monotonic()
         self._timer = loop.call_soon(self._go_on)
 
     def _let_go(self, member: Member) -> None:

@@ -42,6 +42,13 @@ static void without_nul(const djs_buf *text, djs_buf *out) {
         else djs_buf_lit(out, "\xEF\xBF\xBD");
 }
 
+/* Is there one among the signs that end at text[i]? */
+static bool quote_after_marker(const djs_buf *text, size_t i) {
+    for (; i && strchr("*_`~'\"(&![]", text->ptr[i]); i--)
+        if (strchr("'\"(", text->ptr[i]) && strchr("*_", text->ptr[i - 1])) return true;
+    return false;
+}
+
 /* Is each frame what the partial render of the text so far shows? */
 static const char *check_frames(const djs_markdown_options *options, const djs_buf *text) {
     dom page = {0};
@@ -53,9 +60,10 @@ static const char *check_frames(const djs_markdown_options *options, const djs_b
         if (djs_markdown_feed(md, text->ptr + i, 1) || djs_markdown_frame(md, &edits)) why = "a call failed";
         if (!why) dom_apply(&page, edits);
         if ((text->ptr[i] & 0x80) && i + 1 < text->len && (text->ptr[i + 1] & 0xC0) == 0x80) continue;
-        if (strchr(" \t>\r\n|\\", text->ptr[i]))
-            continue; /* blanks at the end of code, of raw HTML, of a cell; what may escape the end of a cell
-                       */
+        /* Blanks at the end of code, of raw HTML, of a cell; what may escape the end of a cell; a quotation
+         * mark after a marker, which frames know to be one that closes. */
+        if (strchr(" \t>\r\n|\\", text->ptr[i])) continue;
+        if (quote_after_marker(text, i)) continue;
         if (!why && dom_whole(&part, options, text->ptr, i + 1, true)) why = "a partial render failed";
         if (!why && !dom_equal(&page, &part)) {
             djs_buf html = {0};
