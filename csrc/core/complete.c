@@ -216,7 +216,8 @@ static size_t last_entity(const uint8_t *text, size_t n) {
 static size_t quote_at(const uint8_t *text, size_t n) {
     size_t size = text[n - 1] < 0x80 ? 1 : 3;
     if (n <= size || (size == 3 && (text[n - 3] != 0xE2 || text[n - 2] != 0x80))) return 0;
-    return text[n - size - 1] == '*' || text[n - size - 1] == '_' ? size : 0;
+    uint8_t marker = text[n - size - 1];
+    return (marker == '*' || marker == '_') && !escaped(text, n - size - 1) ? size : 0;
 }
 
 bool djs_cjk_begins(const uint8_t *text, size_t n) {
