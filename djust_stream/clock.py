@@ -95,6 +95,7 @@ class Clock:
         self._members[member] = None
         if self._timer is None:
             self._arm(self.interval_s if wait_s is None else wait_s)
+            self._began = self._due - self.interval_s  # it was idle: that makes no tick late
 
     def discard(self, member: Member) -> None:
         """Forget the member."""

@@ -154,6 +154,18 @@ def test_who_waits_for_a_tick_goes_on_right_before_it(make: Callable[[], asyncio
     run(make, main())
 
 
+async def test_a_pause_without_members_does_not_make_the_loop_busy() -> None:
+    clock = Clock(asyncio.get_running_loop(), INTERVAL_S * 5)
+    for pause_s in (0, INTERVAL_S * 20):
+        await asyncio.sleep(pause_s)
+        member = Counter(stays=1)
+        clock.add(member)
+        while not member.ticks:  # noqa: ASYNC110
+            assert clock.busy_s == 0
+            await asyncio.sleep(INTERVAL_S / 2)
+        assert clock.busy_s < INTERVAL_S * 15  # 0, but for other programs
+
+
 async def test_nobody_waits_for_a_tick_that_does_not_come() -> None:
     clock = Clock(asyncio.get_running_loop(), INTERVAL_S)
     leaves, bad, cancelled, good = Counter(9), Counter(9, raises=True), Counter(9), Counter(9)
