@@ -160,7 +160,7 @@ async def test_a_pause_without_members_does_not_make_the_loop_busy() -> None:
         await asyncio.sleep(pause_s)
         member = Counter(stays=1)
         clock.add(member)
-        while not member.ticks:  # noqa: ASYNC110
+        while not member.ticks:
             assert clock.busy_s == 0
             await asyncio.sleep(INTERVAL_S / 2)
         assert clock.busy_s < INTERVAL_S * 15  # 0, but for other programs
