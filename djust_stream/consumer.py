@@ -136,7 +136,9 @@ class StreamConsumer(StreamingMixin, AsyncJsonWebsocketConsumer):  # type: ignor
             self._djust_visit.hello()
 
     def _retry(self, name: Any) -> None:
-        if isinstance(name, str) and self.stream_may_retry(name):
-            self.stream_retry(name)
-        else:
+        if not isinstance(name, str) or not self.stream_may_retry(name):
             log.info("a retry of %.80r, which stream_may_retry does not allow", name)
+            return
+        stream = None if self._djust_streams is None else self._djust_streams.get(name)
+        if stream is None or stream.ended is not None:  # a second click must not ask the model twice
+            self.stream_retry(name)

@@ -137,6 +137,18 @@ async def test_the_page_has_a_model_asked_again(server: Server) -> None:
         assert (received.text("m"), received.kinds("m")[-1]) == ("half an answer", "done")
 
 
+async def test_a_retry_of_what_still_runs_changes_nothing(server: Server) -> None:
+    async with server.connect("/ws/plain/") as connection:
+        await ask(connection, "model", name="m", fails=1, gap_s=1)
+        assert (await Received().until_ended(connection, 1)).kinds("m")[-1] == "error"
+        for _ in range(3):  # as a double click does
+            await connection.send('{"type":"stream.retry","stream":"m"}')
+        received = await Received().until_ended(connection, 1)
+        assert (received.text("m"), received.kinds("m")[-1]) == ("half an answer", "done")
+        assert received.kinds("m").count("start") == 1
+        assert (await Received().for_a_moment(connection, 0.2)).frames == []
+
+
 async def test_what_is_no_answer_of_a_model_is_not_run_again_by_a_page(server: Server) -> None:
     async with server.connect("/ws/plain/") as connection:
         await ask(connection, "answer", name="f", tokens=100, gap_s=0, fail_at=2)

@@ -55,16 +55,17 @@ class Plain(StreamConsumer):
             raise
         ANSWERS[name] = "returned"
 
-    async def do_model(self, name: str, fails: int) -> None:
+    async def do_model(self, name: str, fails: int, gap_s: float = 0) -> None:
         """An answer by stream_from whose model is overloaded the first times."""
-        self.start_stream(name, self.ask_model, name, [fails])
+        self.start_stream(name, self.ask_model, name, [fails], gap_s)
 
-    async def ask_model(self, name: str, fails: list[int]) -> None:
+    async def ask_model(self, name: str, fails: list[int], gap_s: float) -> None:
         async def source() -> AsyncIterator[str]:
             yield "half "
             if fails[0]:
                 fails[0] -= 1
                 raise OverloadedError("key=the model is busy", retry_after_s=1.2)
+            await asyncio.sleep(gap_s)
             yield "an answer"
 
         await self.stream_from(name, source, markdown=False)
