@@ -138,7 +138,6 @@ class Clock:
 
     def _go_on(self) -> None:
         """Tick those that are left, for a while."""
-        self._timer = None
         members, left, waiting = self._members, self._left, self._waiting
         before = len(left)
         now = monotonic()
@@ -160,8 +159,8 @@ class Clock:
             if waiting:
                 self._let_go(member)
         release()
-        if self._timer is not None:
-            return
+        # Not before: what a tick adds must not arm the timer anew, and leave the rest without theirs.
+        self._timer = None
         if left:
             self._pause(before - len(left) + 1)
         elif members:

@@ -151,7 +151,7 @@ class Stream(BatchOwner):
         # Until then a push has nothing to do but push: the clock has us, and its tick is not late.
         self._late = _PAST
         self._catch_up: Deadline | None = None  # of our own, made when it is needed: on a busy loop
-        self._shown = 0  # of the tokens, by the last frame
+        self._shown = 0  # of the tokens, by the last frame on a busy loop
         self._quick_below = min(limits.max_pending_bytes, limits.max_payload_bytes)
         self._room: asyncio.Event | None = None
         # For those who ask (counts.py): when it began, and what brought content.

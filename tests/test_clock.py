@@ -154,6 +154,25 @@ def test_who_waits_for_a_tick_goes_on_right_before_it(make: Callable[[], asyncio
     run(make, main())
 
 
+async def test_what_a_tick_adds_takes_no_tick_from_the_others() -> None:
+    """As a smoothed text does whose stream was idle: on a busy loop the members behind it still get theirs."""
+    clock = Clock(asyncio.get_running_loop(), INTERVAL_S)
+
+    class Adds(Counter):
+        def tick(self, now: float) -> bool:
+            clock.add(Counter(stays=1))
+            return super().tick(now)
+
+    members = [Adds(stays=99), *(Counter(stays=99, block_s=_SLICE_S * 5) for _ in range(5))]
+    for member in members:
+        clock.add(member)
+    while len(members[0].ticks) < 4:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert min(len(member.ticks) for member in members) >= 3
+    for member in members:
+        clock.discard(member)
+
+
 async def test_a_pause_without_members_does_not_make_the_loop_busy() -> None:
     clock = Clock(asyncio.get_running_loop(), INTERVAL_S * 5)
     for pause_s in (0, INTERVAL_S * 20):
