@@ -9,8 +9,8 @@
                 await self.stream_markdown("reply", token)
 
 The page's script says hello, and gets the compact form; it may stop a stream that start_stream
-runs, and have one run again where ``stream_may_retry`` allows it. These are answered here; every
-other message is the application's.
+runs, and have one run again that has ended, where ``stream_may_retry`` allows it. These are
+answered here; every other message is the application's.
 """
 
 from __future__ import annotations

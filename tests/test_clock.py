@@ -155,7 +155,7 @@ def test_who_waits_for_a_tick_goes_on_right_before_it(make: Callable[[], asyncio
 
 
 async def test_what_a_tick_adds_takes_no_tick_from_the_others() -> None:
-    """As a smoothed text does whose stream was idle: on a busy loop the members behind it still get theirs."""
+    """As a smoothed text does whose stream was idle: the members behind it get theirs, on a busy loop too."""
     clock = Clock(asyncio.get_running_loop(), INTERVAL_S)
 
     class Adds(Counter):

@@ -1,11 +1,10 @@
 /* How much a stream may parse again.
  *
- * The law: all that is parsed more than once is at most DJS_EFFORT times the
- * text, and DJS_EFFORT_FREE. Each byte that is fed earns DJS_EFFORT; parsing n
- * bytes that were parsed before takes n, and DJS_EFFORT_ONCE. Plain text earns, and takes next to
- * nothing, so that what comes after it is shown with each frame; where nothing
- * gets firm for long, an emphasis or a marker that never ends, the bytes run
- * out, and the page grows in larger steps: a quarter of what is open each.
+ * The law: all that is parsed more than once is at most DJS_EFFORT times the text, and DJS_EFFORT_FREE. Each
+ * byte that is fed earns DJS_EFFORT; parsing n bytes that were parsed before takes n, and DJS_EFFORT_ONCE.
+ * Plain text earns, and takes next to nothing, so that what comes after it is shown with each frame; where
+ * nothing gets firm for long, an emphasis or a marker that never ends, the bytes run out, and the page grows
+ * in larger steps: a quarter of what is open each.
  *
  *     10,000 times "*a "    parsed with each frame of 4 bytes: 112 million bytes; so 168 thousand
  *
